@@ -1,0 +1,44 @@
+#ifndef BALANCEMOE_COMMON_PLANNING_COST_MODEL_H_
+#define BALANCEMOE_COMMON_PLANNING_COST_MODEL_H_
+
+#include <cstdint>
+
+#include "absl/status/status.h"
+
+namespace balancemoe {
+
+// What computing and moving cost on the machines of one job. Times are in
+// microseconds, as doubles: policies add and compare thousands of them.
+//
+// Measured by the agents at attach; see docs/planning.md for the timing rule that
+// joins these numbers.
+struct CostModel {
+  // Fixed cost of one expert with at least one token, in one forward pass.
+  double expert_launch_us = 0;
+  // Forward time of one token in one expert.
+  double us_per_token = 0;
+  // Backward time over forward time.
+  double backward_factor = 2;
+  // A transfer takes link_latency_us + bytes * link_us_per_byte.
+  double link_latency_us = 0;
+  double link_us_per_byte = 0;
+  // How much longer compute takes while a transfer of that worker is under way.
+  double overlap_slowdown = 1;
+  // Processor time taken from the compute of each end per byte transferred; 0
+  // where DMA engines move data.
+  double host_cpu_us_per_byte = 0;
+  // Bytes of one expert's parameters.
+  int64_t expert_bytes = 0;
+  // Bytes of one token's activation in the all-to-all, hidden * dtype size.
+  int64_t token_bytes = 0;
+
+  bool operator==(const CostModel&) const = default;
+};
+
+// Errors: InvalidArgument, naming the field: not finite, negative, a slowdown
+// under 1, or a us_per_token of 0.
+absl::Status ValidateCostModel(const CostModel& model);
+
+}  // namespace balancemoe
+
+#endif  // BALANCEMOE_COMMON_PLANNING_COST_MODEL_H_

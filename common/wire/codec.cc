@@ -1,0 +1,116 @@
+#include "common/wire/codec.h"
+
+#include <cstdint>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "balancemoe/v1/plan.pb.h"
+#include "common/status_macros.h"
+
+namespace balancemoe {
+
+std::string EncodePlan(const Plan& plan) {
+  v1::Plan proto;
+  proto.set_plan_id(plan.id.value());
+  proto.set_job_epoch(plan.epoch.value());
+  proto.set_generation(plan.generation.value());
+  proto.set_iteration(plan.iteration.value());
+  proto.set_layer(plan.layer.value());
+  proto.set_policy(plan.policy);
+  for (const Lend& lend : plan.decision.lends) {
+    proto.add_lend_expert(lend.expert.value());
+    proto.add_lend_from(lend.from.value());
+    proto.add_lend_to(lend.to.value());
+  }
+  proto.set_predicted_before_us(plan.decision.predicted_before_us);
+  proto.set_predicted_after_us(plan.decision.predicted_after_us);
+  proto.set_reason(plan.decision.reason);
+  return proto.SerializeAsString();
+}
+
+absl::StatusOr<Plan> DecodePlan(absl::string_view bytes) {
+  v1::Plan proto;
+  if (!proto.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("plan: ", bytes.size(), " bytes are not a Plan message"));
+  }
+  const int lends = proto.lend_expert_size();
+  if (proto.lend_from_size() != lends || proto.lend_to_size() != lends) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "plan ", proto.plan_id(), ": ", lends, " experts, ",
+        proto.lend_from_size(), " senders and ", proto.lend_to_size(),
+        " receivers; each lend needs one of each"));
+  }
+  Plan plan;
+  plan.id = PlanId(proto.plan_id());
+  plan.epoch = JobEpoch(proto.job_epoch());
+  plan.generation = Generation(proto.generation());
+  plan.iteration = Iteration(proto.iteration());
+  plan.layer = LayerId(proto.layer());
+  plan.policy = proto.policy();
+  plan.decision.lends.reserve(static_cast<size_t>(lends));
+  for (int i = 0; i < lends; ++i) {
+    plan.decision.lends.push_back({ExpertId(proto.lend_expert(i)),
+                                   WorkerRank(proto.lend_from(i)),
+                                   WorkerRank(proto.lend_to(i))});
+  }
+  plan.decision.predicted_before_us = proto.predicted_before_us();
+  plan.decision.predicted_after_us = proto.predicted_after_us();
+  plan.decision.reason = proto.reason();
+  return plan;
+}
+
+v1::Fencing ToProto(const Fencing& fencing) {
+  v1::Fencing proto;
+  proto.set_job_id(fencing.job_id);
+  proto.set_rank(fencing.rank.value());
+  proto.set_session_id(fencing.session.value());
+  proto.set_job_epoch(fencing.epoch.value());
+  proto.set_coordinator_incarnation(fencing.coordinator.value());
+  proto.set_worker_incarnation(fencing.worker.value());
+  proto.set_generation(fencing.generation.value());
+  return proto;
+}
+
+Fencing FromProto(const v1::Fencing& proto) {
+  return {.job_id = proto.job_id(),
+          .rank = WorkerRank(proto.rank()),
+          .session = SessionId(proto.session_id()),
+          .epoch = JobEpoch(proto.job_epoch()),
+          .coordinator = Incarnation(proto.coordinator_incarnation()),
+          .worker = Incarnation(proto.worker_incarnation()),
+          .generation = Generation(proto.generation())};
+}
+
+v1::Calibration ToProto(const CostModel& model) {
+  v1::Calibration proto;
+  proto.set_expert_launch_us(model.expert_launch_us);
+  proto.set_us_per_token(model.us_per_token);
+  proto.set_backward_factor(model.backward_factor);
+  proto.set_link_latency_us(model.link_latency_us);
+  proto.set_link_us_per_byte(model.link_us_per_byte);
+  proto.set_overlap_slowdown(model.overlap_slowdown);
+  proto.set_host_cpu_us_per_byte(model.host_cpu_us_per_byte);
+  proto.set_token_bytes(model.token_bytes);
+  return proto;
+}
+
+absl::StatusOr<CostModel> FromProto(const v1::Calibration& proto,
+                                    int64_t expert_bytes) {
+  const CostModel model = {
+      .expert_launch_us = proto.expert_launch_us(),
+      .us_per_token = proto.us_per_token(),
+      .backward_factor = proto.backward_factor(),
+      .link_latency_us = proto.link_latency_us(),
+      .link_us_per_byte = proto.link_us_per_byte(),
+      .overlap_slowdown = proto.overlap_slowdown(),
+      .host_cpu_us_per_byte = proto.host_cpu_us_per_byte(),
+      .expert_bytes = expert_bytes,
+      .token_bytes = proto.token_bytes(),
+  };
+  BMOE_RETURN_IF_ERROR(ValidateCostModel(model));
+  return model;
+}
+
+}  // namespace balancemoe

@@ -1,0 +1,36 @@
+#ifndef BALANCEMOE_COMMON_WIRE_CODEC_H_
+#define BALANCEMOE_COMMON_WIRE_CODEC_H_
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "balancemoe/v1/coordinator.pb.h"
+#include "common/fencing.h"
+#include "common/planning/cost_model.h"
+#include "common/planning/plan.h"
+
+namespace balancemoe {
+
+// The protocol this build speaks; Register refuses others.
+inline constexpr uint32_t kProtocolVersion = 1;
+
+// The canonical bytes of a plan: what is pushed, and what the digest is over.
+std::string EncodePlan(const Plan& plan);
+
+// Errors: InvalidArgument for bytes that are no Plan or arrays of unequal length.
+// Whether the lends fit a placement is for ValidateLends.
+absl::StatusOr<Plan> DecodePlan(absl::string_view bytes);
+
+v1::Fencing ToProto(const Fencing& fencing);
+Fencing FromProto(const v1::Fencing& fencing);
+
+// `expert_bytes` travels in Register and is not part of the message.
+v1::Calibration ToProto(const CostModel& model);
+// Errors: InvalidArgument, naming the field, for a model that is not valid.
+absl::StatusOr<CostModel> FromProto(const v1::Calibration& calibration,
+                                    int64_t expert_bytes);
+
+}  // namespace balancemoe
+
+#endif  // BALANCEMOE_COMMON_WIRE_CODEC_H_

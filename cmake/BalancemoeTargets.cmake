@@ -125,4 +125,6 @@ function(balancemoe_proto)
   target_include_directories(${ARG_NAME} SYSTEM
                              PUBLIC $<BUILD_INTERFACE:${out}>)
   target_link_libraries(${ARG_NAME} PUBLIC gRPC::grpc++ protobuf::libprotobuf)
+  # The archive alone: installed headers name no proto, but the agent links it.
+  install(TARGETS ${ARG_NAME} EXPORT balancemoe-targets)
 endfunction()

@@ -24,12 +24,13 @@ find_library(LibTorch_CPU_LIBRARY torch_cpu HINTS ${LibTorch_ROOT_DIR}/lib
              NO_DEFAULT_PATH)
 find_library(LibTorch_C10_LIBRARY c10 HINTS ${LibTorch_ROOT_DIR}/lib
              NO_DEFAULT_PATH)
-if(LibTorch_INCLUDE_DIR AND EXISTS
-                            ${LibTorch_INCLUDE_DIR}/torch/headeronly/version.h)
-  file(STRINGS ${LibTorch_INCLUDE_DIR}/torch/headeronly/version.h
-       _libtorch_version REGEX "define TORCH_VERSION ")
-  string(REGEX MATCH "[0-9]+\\.[0-9]+\\.[0-9]+" LibTorch_VERSION
-               "${_libtorch_version}")
+set(_version_header ${LibTorch_INCLUDE_DIR}/torch/headeronly/version.h)
+if(EXISTS ${_version_header})
+  file(STRINGS ${_version_header} _lines
+       REGEX "define TORCH_VERSION_(MAJOR|MINOR|PATCH) [0-9]+")
+  # Three lines, in this order: major, minor, patch.
+  list(TRANSFORM _lines REPLACE ".* ([0-9]+)$" "\\1")
+  list(JOIN _lines "." LibTorch_VERSION)
 endif()
 find_package_handle_standard_args(
   LibTorch

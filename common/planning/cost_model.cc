@@ -12,9 +12,9 @@ namespace {
 absl::Status CheckAtLeast(absl::string_view field, double value,
                           double lowest) {
   if (std::isfinite(value) && value >= lowest) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat(
-      "cost model: ", field, " is ", value, "; it must be a number >= ",
-      lowest));
+  return absl::InvalidArgumentError(
+      absl::StrCat("cost model: ", field, " is ", value,
+                   "; it must be a number >= ", lowest));
 }
 
 }  // namespace
@@ -37,10 +37,9 @@ absl::Status ValidateCostModel(const CostModel& model) {
       CheckAtLeast("overlap_slowdown", model.overlap_slowdown, 1));
   BMOE_RETURN_IF_ERROR(
       CheckAtLeast("host_cpu_us_per_byte", model.host_cpu_us_per_byte, 0));
-  BMOE_RETURN_IF_ERROR(CheckAtLeast(
-      "expert_bytes", static_cast<double>(model.expert_bytes), 0));
-  return CheckAtLeast("token_bytes", static_cast<double>(model.token_bytes),
-                      0);
+  BMOE_RETURN_IF_ERROR(
+      CheckAtLeast("expert_bytes", static_cast<double>(model.expert_bytes), 0));
+  return CheckAtLeast("token_bytes", static_cast<double>(model.token_bytes), 0);
 }
 
 }  // namespace balancemoe

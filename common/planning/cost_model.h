@@ -10,8 +10,8 @@ namespace balancemoe {
 // What computing and moving cost on the machines of one job. Times are in
 // microseconds, as doubles: policies add and compare thousands of them.
 //
-// Measured by the agents at attach; see docs/planning.md for the timing rule that
-// joins these numbers.
+// Measured by the agents at attach; see docs/planning.md for the timing rule
+// that joins these numbers.
 struct CostModel {
   // Fixed cost of one expert with at least one token, in one forward pass.
   double expert_launch_us = 0;

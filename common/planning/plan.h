@@ -48,7 +48,8 @@ struct Plan {
   bool operator==(const Plan&) const = default;
 };
 
-// Checks lends against the placement, so that no wrong plan is ever carried out.
+// Checks lends against the placement, so that no wrong plan is ever carried
+// out.
 //
 // Errors: InvalidArgument, naming the lend: an expert or worker out of range, a
 // `from` that is not the home, a lend to oneself, an expert lent twice, or more

@@ -14,8 +14,8 @@ namespace balancemoe {
 
 // The decision procedure that makes a plan.
 //
-// Equal snapshots give equal plans, so that a plan can be replayed from a log and
-// every rule tested without a cluster. Thread-safe: keeps no state.
+// Equal snapshots give equal plans, so that a plan can be replayed from a log
+// and every rule tested without a cluster. Thread-safe: keeps no state.
 class Policy {
  public:
   virtual ~Policy() = default;
@@ -40,8 +40,8 @@ struct PolicyChoice {
 
 // Parses "name" or "name@mode"; without a mode, the policy's own.
 //
-// Errors: InvalidArgument, listing what there is, for an unknown policy or mode;
-// FailedPrecondition for a mode that the policy cannot run in.
+// Errors: InvalidArgument, listing what there is, for an unknown policy or
+// mode; FailedPrecondition for a mode that the policy cannot run in.
 absl::StatusOr<PolicyChoice> ParsePolicyChoice(absl::string_view text);
 
 // `choice` must come from ParsePolicyChoice.

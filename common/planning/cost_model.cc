@@ -17,6 +17,13 @@ absl::Status CheckAtLeast(absl::string_view field, double value,
                    "; it must be a number >= ", lowest));
 }
 
+template <typename T>
+T Mean(absl::Span<const CostModel> models, T CostModel::*field) {
+  T sum = 0;
+  for (const CostModel& model : models) sum += model.*field;
+  return sum / static_cast<T>(models.size());
+}
+
 }  // namespace
 
 absl::Status ValidateCostModel(const CostModel& model) {
@@ -40,6 +47,20 @@ absl::Status ValidateCostModel(const CostModel& model) {
   BMOE_RETURN_IF_ERROR(
       CheckAtLeast("expert_bytes", static_cast<double>(model.expert_bytes), 0));
   return CheckAtLeast("token_bytes", static_cast<double>(model.token_bytes), 0);
+}
+
+CostModel MeanCostModel(absl::Span<const CostModel> models) {
+  CostModel mean;
+  for (const auto field :
+       {&CostModel::expert_launch_us, &CostModel::us_per_token,
+        &CostModel::backward_factor, &CostModel::link_latency_us,
+        &CostModel::link_us_per_byte, &CostModel::overlap_slowdown,
+        &CostModel::host_cpu_us_per_byte}) {
+    mean.*field = Mean(models, field);
+  }
+  mean.expert_bytes = Mean(models, &CostModel::expert_bytes);
+  mean.token_bytes = Mean(models, &CostModel::token_bytes);
+  return mean;
 }
 
 }  // namespace balancemoe

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "absl/status/status.h"
+#include "absl/types/span.h"
 
 namespace balancemoe {
 
@@ -38,6 +39,10 @@ struct CostModel {
 // Errors: InvalidArgument, naming the field: not finite, negative, a slowdown
 // under 1, or a us_per_token of 0.
 absl::Status ValidateCostModel(const CostModel& model);
+
+// The model of a job, from those that its workers measured: the mean of each
+// field, added up in the given order. `models` must not be empty.
+CostModel MeanCostModel(absl::Span<const CostModel> models);
 
 }  // namespace balancemoe
 

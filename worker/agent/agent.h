@@ -80,19 +80,20 @@ struct AgentCounters {
   absl::Duration peer_wait;
 };
 
-// A worker's side of BalanceMoE: tells the coordinator what was routed, gets its
-// plans, and settles with the other workers which of them is carried out.
+// A worker's side of BalanceMoE: tells the coordinator what was routed, gets
+// its plans, and settles with the other workers which of them is carried out.
 //
-//   attached --coordinator gone, fenced--> detached --it answers again--> attached
+//   attached --coordinator gone, fenced--> detached --it answers again-->
+//   attached
 //
-// Detached, training goes on without plans; re-attaching needs no help. Used from
-// the training thread, one layer at a time; its own threads do the talking.
-// Destruction ends within a second, whatever the coordinator does. After fork(),
-// the child's copy does nothing.
+// Detached, training goes on without plans; re-attaching needs no help. Used
+// from the training thread, one layer at a time; its own threads do the
+// talking. Destruction ends within a second, whatever the coordinator does.
+// After fork(), the child's copy does nothing.
 class Agent {
  public:
-  // Registers, forms the transport's group with the other workers, and opens the
-  // session.
+  // Registers, forms the transport's group with the other workers, and opens
+  // the session.
   //
   // Errors:
   //   InvalidArgument     an option makes no sense, or the policy is unknown.
@@ -106,8 +107,8 @@ class Agent {
 
   virtual Transport& transport() = 0;
 
-  // Sends the measured cost model; plans with transfers come once all workers have
-  // sent theirs. Kept, and sent again after a re-attach.
+  // Sends the measured cost model; plans with transfers come once all workers
+  // have sent theirs. Kept, and sent again after a re-attach.
   virtual void ReportCostModel(const CostModel& model) = 0;
 
   // Starts the next iteration. Numbers rise.
@@ -115,11 +116,11 @@ class Agent {
 
   // Tells what this worker routed in `layer`, [E], and returns what all workers
   // routed and the plan they agreed on. A collective: every worker calls it for
-  // the same layers in the same order. Waits for its peers, and for a plan at most
-  // the plan deadline.
+  // the same layers in the same order. Waits for its peers, and for a plan at
+  // most the plan deadline.
   //
-  // Errors: InvalidArgument for a wrong layer or length; those of the transport.
-  // Never an error because of the coordinator.
+  // Errors: InvalidArgument for a wrong layer or length; those of the
+  // transport. Never an error because of the coordinator.
   virtual absl::StatusOr<LayerRouting> PlanLayer(
       LayerId layer, absl::Span<const int64_t> tokens_per_expert) = 0;
 

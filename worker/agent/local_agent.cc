@@ -1,0 +1,137 @@
+#include "worker/agent/local_agent.h"
+
+#include <array>
+#include <bit>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "common/checksum.h"
+#include "common/planning/layer_snapshot.h"
+#include "common/status_macros.h"
+#include "worker/agent/agreement.h"
+
+namespace balancemoe::worker {
+namespace {
+
+// A cost model as it travels beside the counts: whether there is one, and its
+// fields. The size of an expert is common knowledge.
+constexpr size_t kCostWords = 9;
+constexpr std::array<double CostModel::*, 7> kMeasured = {
+    &CostModel::expert_launch_us,    &CostModel::us_per_token,
+    &CostModel::backward_factor,     &CostModel::link_latency_us,
+    &CostModel::link_us_per_byte,    &CostModel::overlap_slowdown,
+    &CostModel::host_cpu_us_per_byte};
+
+std::vector<int64_t> EncodeCostModel(const CostModel& model) {
+  std::vector<int64_t> words = {1};
+  for (const auto field : kMeasured) {
+    words.push_back(std::bit_cast<int64_t>(model.*field));
+  }
+  words.push_back(model.token_bytes);
+  return words;
+}
+
+CostModel DecodeCostModel(absl::Span<const int64_t> words,
+                          int64_t expert_bytes) {
+  CostModel model;
+  for (size_t i = 0; i < kMeasured.size(); ++i) {
+    model.*kMeasured[i] = std::bit_cast<double>(words[1 + i]);
+  }
+  model.token_bytes = words.back();
+  model.expert_bytes = expert_bytes;
+  return model;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Agent>> LocalAgent::Create(
+    const LocalAgentOptions& options, std::unique_ptr<Transport> transport) {
+  BMOE_ASSIGN_OR_RETURN(PolicyChoice choice, ParsePolicyChoice(options.policy));
+  if (options.cost_model.has_value()) {
+    BMOE_RETURN_IF_ERROR(ValidateCostModel(*options.cost_model));
+  }
+  const GroupShape shape = {.layers = options.layers,
+                            .experts_per_layer = options.experts_per_layer,
+                            .expert_bytes = options.expert_bytes};
+  BMOE_ASSIGN_OR_RETURN(LayerExchange exchange,
+                        LayerExchange::Create(*transport, shape,
+                                              options.spare_slots, kCostWords));
+  // Different policies would make different plans of the same counts.
+  BMOE_ASSIGN_OR_RETURN(
+      const auto votes,
+      exchange.GatherVotes(
+          {.digest = Checksum(choice.ToString()), .holding = Holding::kPlan}));
+  if (Settle(votes).verdict != Agreement::Verdict::kAgreed) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("agent: the workers plan by different policies; worker ",
+                     transport->rank().value(), " by ", choice.ToString()));
+  }
+  return std::unique_ptr<Agent>(new LocalAgent(
+      options, std::move(choice), std::move(transport), std::move(exchange)));
+}
+
+LocalAgent::LocalAgent(const LocalAgentOptions& options, PolicyChoice choice,
+                       std::unique_ptr<Transport> transport,
+                       LayerExchange exchange)
+    : choice_(std::move(choice)),
+      policy_(MakePolicy(choice_)),
+      transport_(std::move(transport)),
+      home_of_expert_(ContiguousPlacement(transport_->world_size(),
+                                          options.experts_per_layer)),
+      exchange_(std::move(exchange)),
+      cost_words_(kCostWords) {
+  if (options.cost_model.has_value()) ReportCostModel(*options.cost_model);
+}
+
+void LocalAgent::ReportCostModel(const CostModel& model) {
+  cost_words_ = EncodeCostModel(model);
+}
+
+void LocalAgent::BeginIteration(Iteration iteration) { iteration_ = iteration; }
+
+absl::StatusOr<LayerRouting> LocalAgent::PlanLayer(
+    LayerId layer, absl::Span<const int64_t> tokens_per_expert) {
+  const absl::Time begin = clock_.Now();
+  BMOE_ASSIGN_OR_RETURN(LoadMatrix tokens,
+                        exchange_.GatherCounts(iteration_, layer,
+                                               tokens_per_expert, cost_words_));
+  const absl::Time gathered = clock_.Now();
+  counters_.peer_wait += gathered - begin;
+  LayerRouting routing;
+  routing.tokens = std::move(tokens);
+  routing.home_of_expert = home_of_expert_;
+  if (const auto cost = GatheredCostModel(); cost.has_value()) {
+    Decide(*cost, routing);
+  }
+  ++(routing.lends.empty() ? counters_.plans_none : counters_.plans_used);
+  counters_.plan_wait += clock_.Now() - gathered;
+  return routing;
+}
+
+std::optional<CostModel> LocalAgent::GatheredCostModel() const {
+  std::vector<CostModel> models;
+  for (int32_t rank = 0; rank < transport_->world_size(); ++rank) {
+    const auto words = exchange_.ExtraOf(WorkerRank(rank));
+    if (words[0] == 0) return std::nullopt;
+    models.push_back(DecodeCostModel(words, exchange_.shape().expert_bytes));
+  }
+  CostModel mean = MeanCostModel(models);
+  // Every worker sees the same models, so all leave out a bad one alike.
+  if (!ValidateCostModel(mean).ok()) return std::nullopt;
+  return mean;
+}
+
+void LocalAgent::Decide(const CostModel& cost, LayerRouting& routing) {
+  const LayerSnapshot snapshot = {.tokens = routing.tokens,
+                                  .home_of_expert = home_of_expert_,
+                                  .spare_slots = exchange_.spare_slots(),
+                                  .cost = cost};
+  LayerPlan plan = policy_->Decide(snapshot);
+  if (plan.lends.empty()) return;
+  routing.lends = std::move(plan.lends);
+  routing.plan = PlanId(++decisions_);
+  routing.predicted_us = plan.predicted_after_us;
+}
+
+}  // namespace balancemoe::worker

@@ -11,8 +11,9 @@
 
 namespace balancemoe::worker {
 
-// How the workers of a job find each other: keys that one worker puts and others
-// wait for. Keys of one generation are invisible to another. Thread-safe.
+// How the workers of a job find each other: keys that one worker puts and
+// others wait for. Keys of one generation are invisible to another.
+// Thread-safe.
 class Rendezvous {
  public:
   virtual ~Rendezvous() = default;

@@ -17,7 +17,8 @@
 namespace balancemoe::worker {
 
 // The queue of compute work that must not run before some bytes have arrived: a
-// cudaStream_t on a GPU. On CPUs there is none and the calling thread itself waits.
+// cudaStream_t on a GPU. On CPUs there is none and the calling thread itself
+// waits.
 struct ComputeStream {
   void* native = nullptr;
 };
@@ -28,12 +29,13 @@ struct Transfer {
 
   Direction direction = Direction::kSend;
   WorkerRank peer;
-  // Must stay in place until the transfer is done. Both ends give the same size.
+  // Must stay in place until the transfer is done. Both ends give the same
+  // size.
   absl::Span<std::byte> buffer;
 };
 
-// Transfers under way. Destroying a batch waits for what is pending, or until the
-// transport is aborted. Thread-safe.
+// Transfers under way. Destroying a batch waits for what is pending, or until
+// the transport is aborted. Thread-safe.
 class TransferBatch {
  public:
   virtual ~TransferBatch() = default;
@@ -41,12 +43,12 @@ class TransferBatch {
   // Whether transfer `index` has ended, well or not. Never blocks.
   virtual bool Done(size_t index) const = 0;
 
-  // Makes `stream` wait for transfer `index`: later work sees its bytes. Without a
-  // stream, blocks the caller.
+  // Makes `stream` wait for transfer `index`: later work sees its bytes.
+  // Without a stream, blocks the caller.
   //
   // Errors:
   //   DataLoss     the bytes differ from those sent, or in length.
-  //   Unavailable  a peer is gone, or the transport was aborted; names the peer.
+  //   Unavailable  a peer is gone (named), or the transport was aborted.
   virtual absl::Status Wait(size_t index, ComputeStream stream) = 0;
 
   // Wall time from start to arrival of transfer `index`; zero until it is done.
@@ -63,10 +65,18 @@ class TransferBatch {
 //
 // All ranks call the same collectives in the same order, from one thread at a
 // time. Transfers may be started from another thread. Between two workers, the
-// n-th send of one meets the n-th receive of the other, so both sides must start
-// them in the same order. Buffers may lie on the device that the backend serves.
-// A collective on a stream is ordered on that stream; without one it has ended
-// when the call returns.
+// n-th send of one meets the n-th receive of the other, so both sides must
+// start them in the same order. Buffers may lie on the device that the backend
+// serves. A collective on a stream is ordered on that stream; without one it
+// has ended when the call returns.
+//
+// Collectives fail with InvalidArgument before a byte is sent; with DataLoss
+// when ranks called different ones or with lengths that do not match, which
+// aborts the group; and with Unavailable.
+//
+// A worker that destroys its transport has left: what it sent still arrives,
+// what needs it from then on aborts the group. Batches may outlive the
+// transport.
 class Transport {
  public:
   virtual ~Transport() = default;
@@ -90,8 +100,8 @@ class Transport {
                                  absl::Span<const size_t> receive_bytes,
                                  ComputeStream stream) = 0;
 
-  // Sums over ranks, in place, in an order that depends only on the world size and
-  // the length: equal inputs give equal bits, on every rank.
+  // Sums over ranks, in place, in an order that depends only on the world size
+  // and the length: equal inputs give equal bits, on every rank.
   virtual absl::Status AllReduceSum(absl::Span<float> values,
                                     ComputeStream stream) = 0;
 
@@ -103,18 +113,18 @@ class Transport {
 
   // Starts all `transfers` together and returns at once.
   //
-  // Errors: InvalidArgument for a peer out of range or oneself; Unavailable when
-  // aborted.
+  // Errors: InvalidArgument for a peer out of range or oneself; Unavailable
+  // when aborted.
   virtual absl::StatusOr<std::unique_ptr<TransferBatch>> StartTransfers(
       absl::Span<const Transfer> transfers) = 0;
 
-  // Ends everything under way, here and, as fast as the network tells them, on all
-  // peers, with `reason`. Any thread.
+  // Ends everything under way, here and, as fast as the network tells them, on
+  // all peers, with `reason`. Any thread.
   virtual void Abort(absl::Status reason) = 0;
 
   // Forms the group anew, in place, with all ranks that call this with the same
-  // `generation`, which must be higher than the present one. No call may be under
-  // way and no TransferBatch alive.
+  // `generation`, which must be higher than the present one. No call may be
+  // under way and no TransferBatch alive.
   //
   // Errors: DeadlineExceeded, naming the missing ranks.
   virtual absl::Status Rebuild(Generation generation) = 0;

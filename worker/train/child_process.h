@@ -1,0 +1,77 @@
+#ifndef BALANCEMOE_WORKER_TRAIN_CHILD_PROCESS_H_
+#define BALANCEMOE_WORKER_TRAIN_CHILD_PROCESS_H_
+
+#include <sys/types.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+
+namespace balancemoe::worker {
+
+// A program to start.
+struct Command {
+  // argv; the first is the program's path.
+  std::vector<std::string> arguments;
+  // Added to, or replacing, this process's environment.
+  std::vector<std::pair<std::string, std::string>> environment;
+  // Whether its standard error comes back through stderr_fd() instead of going
+  // where this process's goes.
+  bool capture_stderr = false;
+  // Whether its standard output goes to this process's standard error: programs
+  // with -o json keep standard output for one object.
+  bool stdout_to_stderr = false;
+};
+
+// A process that this one started and that does not outlive it: the kernel
+// kills it when the starting thread ends, which must therefore be the main
+// thread. Used from one thread.
+class ChildProcess {
+ public:
+  // Errors: Internal, with the path, when the program cannot be started.
+  static absl::StatusOr<std::unique_ptr<ChildProcess>> Start(
+      const Command& command);
+
+  // Kills the process if it still runs.
+  ~ChildProcess();
+  ChildProcess(const ChildProcess&) = delete;
+  ChildProcess& operator=(const ChildProcess&) = delete;
+
+  void Signal(int signal) const;
+
+  // The wait status once the process has ended, see waitpid. Never blocks.
+  std::optional<int> Poll();
+
+  // Asks the process to end and waits; kills it after `grace`.
+  void Stop(absl::Duration grace);
+
+  pid_t pid() const { return pid_; }
+  // Reading end of its standard error; -1 unless captured.
+  int stderr_fd() const { return stderr_fd_; }
+
+ private:
+  ChildProcess(pid_t pid, int stderr_fd) : pid_(pid), stderr_fd_(stderr_fd) {}
+
+  const pid_t pid_;
+  const int stderr_fd_;
+  std::optional<int> wait_status_;
+};
+
+// "exit code 3", "signal 9 (Killed)", for a wait status.
+std::string DescribeEnd(int wait_status);
+
+// The code that a shell would show for a wait status.
+int ExitCode(int wait_status);
+
+// Absolute path of the program that runs, and of one that lies beside it.
+std::string ThisProgram();
+std::string SiblingProgram(const std::string& name);
+
+}  // namespace balancemoe::worker
+
+#endif  // BALANCEMOE_WORKER_TRAIN_CHILD_PROCESS_H_

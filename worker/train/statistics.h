@@ -1,0 +1,20 @@
+#ifndef BALANCEMOE_WORKER_TRAIN_STATISTICS_H_
+#define BALANCEMOE_WORKER_TRAIN_STATISTICS_H_
+
+#include <vector>
+
+namespace balancemoe::worker {
+
+// 0 for no values.
+double Mean(const std::vector<double>& values);
+
+// The smallest value that at least `fraction` of all values do not exceed; 0
+// for no values.
+double Quantile(std::vector<double> values, double fraction);
+
+// The mean of the two middle values where their number is even.
+double Median(std::vector<double> values);
+
+}  // namespace balancemoe::worker
+
+#endif  // BALANCEMOE_WORKER_TRAIN_STATISTICS_H_

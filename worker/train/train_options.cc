@@ -1,0 +1,161 @@
+#include "worker/train/train_options.h"
+
+#include <limits>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "common/status_macros.h"
+#include "worker/train/quota_routing.h"
+
+namespace balancemoe::worker {
+namespace {
+
+constexpr int64_t kMany = 1'000'000;
+
+void AddDataFlags(CLI::App& app, TrainOptions& options) {
+  app.add_option("--text", options.text,
+                 "Files to learn from, byte by byte (default: the licence "
+                 "texts in /usr/share/common-licenses)")
+      ->check(CLI::ExistingFile)
+      ->group("Data");
+  app.add_option("--batch", options.batch, "Sequences per worker and step")
+      ->check(CLI::Range(int64_t{1}, kMany))
+      ->capture_default_str()
+      ->group("Data");
+  app.add_option("--seq", options.seq, "Tokens (bytes of text) per sequence")
+      ->check(CLI::Range(int64_t{1}, kMany))
+      ->capture_default_str()
+      ->group("Data");
+  app.add_option("--seed", options.seed,
+                 "Of parameters, batches and seeded routing")
+      ->capture_default_str()
+      ->group("Data");
+}
+
+void AddModelFlags(CLI::App& app, TrainOptions& options) {
+  const auto add = [&app](const char* name, auto& value, const char* text) {
+    app.add_option(name, value, text)
+        ->check(CLI::Range(int64_t{1}, kMany))
+        ->capture_default_str()
+        ->group("Model");
+  };
+  add("--layers", options.layers, "Blocks, each with one MoE layer");
+  add("--hidden", options.hidden, "Width of the model");
+  add("--ffn", options.ffn, "Width inside an expert");
+  add("--heads", options.heads, "Attention heads; divides --hidden");
+  add("--experts", options.experts, "Experts per layer");
+  add("--top-k", options.top_k, "Experts per token");
+  app.add_option("--aux-loss", options.aux_loss,
+                 "Weight of the gate's load-balancing loss")
+      ->check(CLI::Range(0.0, 1e6))
+      ->capture_default_str()
+      ->group("Model");
+  app.add_option("--lr", options.lr, "Adam's learning rate")
+      ->check(CLI::Range(0.0, 1e6))
+      ->capture_default_str()
+      ->group("Model");
+}
+
+void AddRoutingFlags(CLI::App& app, TrainOptions& options) {
+  app.add_option(
+         "--imbalance", options.imbalance,
+         "Route by quota so that worker 0 gets this many times the mean "
+         "load, the same every step; 1: perfectly balanced, at most the "
+         "smaller of workers and experts per worker (default: the "
+         "gate's own choice)")
+      ->check(CLI::Range(1.0, 1e6))
+      ->group("Routing");
+  app.add_option("--skew", options.skew,
+                 "Add a seeded bias of this scale to the gate's logits: "
+                 "realistic, but not reproducible across machines")
+      ->check(CLI::Range(0.0, 1e6))
+      ->excludes("--imbalance")
+      ->group("Routing");
+}
+
+void AddCommunicationFlags(CLI::App& app, TrainOptions& options) {
+  const auto add = [&app](const char* name, auto& value, const char* text) {
+    return app.add_option(name, value, text)
+        ->capture_default_str()
+        ->group("Running");
+  };
+  add("--coordinator", options.coordinator,
+      "host:port of balancemoe-coordinator; embedded (with local workers "
+      "only): "
+      "one of its own, on free ports");
+  add("--job-id", options.job_id, "Name of the run, for the coordinator");
+  app.add_option("--workers", options.workers,
+                 "Start this many local workers (default: RANK and WORLD_SIZE "
+                 "of the environment, as torchrun sets them; without them, 2)")
+      ->check(CLI::Range(1, 1024))
+      ->group("Running");
+  add("--transport", options.transport,
+      "gloo: a process per worker; loopback: threads of one process")
+      ->check(CLI::IsMember({"loopback", "gloo"}));
+  add("--device", options.device, "Where to compute")
+      ->check(CLI::IsMember({"cpu"}));
+  add("--dtype", options.dtype,
+      "Of parameters and activations; fp32 only: bf16 is 4 to 5 times slower "
+      "on "
+      "processors without AMX")
+      ->check(CLI::IsMember({"fp32"}));
+  add("--spare-slots", options.spare_slots,
+      "Experts that a worker can borrow at a time, per layer")
+      ->check(CLI::Range(0, 1024));
+  add("--plan-deadline-ms", options.plan_deadline_ms,
+      "How long a layer waits for the coordinator's plan, milliseconds")
+      ->check(CLI::Range(int64_t{1}, kMany));
+  add("--report-deadline-ms", options.report_deadline_ms,
+      "How long an embedded coordinator waits for all workers' reports, "
+      "milliseconds")
+      ->check(CLI::Range(int64_t{1}, kMany));
+}
+
+}  // namespace
+
+void AddTrainFlags(CLI::App& app, TrainOptions& options) {
+  AddDataFlags(app, options);
+  AddModelFlags(app, options);
+  AddRoutingFlags(app, options);
+  AddCommunicationFlags(app, options);
+}
+
+absl::Status ValidateTrainOptions(const TrainOptions& options,
+                                  int32_t workers) {
+  if (options.hidden % options.heads != 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--heads: ", options.heads, " does not divide --hidden ",
+                     options.hidden, "; name a divisor"));
+  }
+  if (options.top_k > options.experts) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--top-k: ", options.top_k, " is more than --experts ",
+                     options.experts, "; at most that many"));
+  }
+  if (workers > options.experts) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--experts: ", options.experts, " experts do not reach ",
+                     workers, " workers; at least one expert per worker"));
+  }
+  if (options.imbalance.has_value()) {
+    BMOE_RETURN_IF_ERROR(QuotaCounts(QuotaSpec{.imbalance = *options.imbalance,
+                                               .workers = workers,
+                                               .experts = options.experts,
+                                               .top_k = options.top_k,
+                                               .tokens = 1})
+                             .status());
+  }
+  if (options.coordinator == "embedded" && !options.workers.has_value()) {
+    return absl::InvalidArgumentError(
+        "--coordinator: embedded goes with --workers only; name the host:port "
+        "that all workers reach");
+  }
+  if (options.transport == "loopback" && !options.workers.has_value()) {
+    return absl::InvalidArgumentError(
+        "--transport: loopback goes with --workers only; use gloo between "
+        "processes");
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace balancemoe::worker

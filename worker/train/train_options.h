@@ -1,0 +1,69 @@
+#ifndef BALANCEMOE_WORKER_TRAIN_TRAIN_OPTIONS_H_
+#define BALANCEMOE_WORKER_TRAIN_TRAIN_OPTIONS_H_
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+
+namespace balancemoe::worker {
+
+// What one training run is asked to do: the flags of balancemoe-train, see
+// docs/training.md. All workers of a run have the same.
+struct TrainOptions {
+  // Empty: the licence texts that every Debian system has.
+  std::vector<std::string> text;
+  int64_t steps = 100;
+  // Sequences per worker and step, and tokens per sequence.
+  int64_t batch = 16;
+  int64_t seq = 128;
+
+  int32_t layers = 2;
+  int64_t hidden = 256;
+  int64_t ffn = 1024;
+  int64_t heads = 4;
+  // Per layer.
+  int32_t experts = 8;
+  int32_t top_k = 2;
+  // Weight of the load-balancing loss.
+  double aux_loss = 0;
+  double lr = 3e-4;
+  uint64_t seed = 1;
+
+  // At most one of the two.
+  std::optional<double> imbalance;
+  std::optional<double> skew;
+
+  // "policy" or "policy@mode".
+  std::string policy = "pairwise";
+  // "host:port", or "embedded".
+  std::string coordinator = "embedded";
+  std::string job_id = "train";
+  // Local workers to start; none: this process is one worker of a launcher's.
+  std::optional<int32_t> workers;
+  std::string transport = "gloo";
+  std::string device = "cpu";
+  std::string dtype = "fp32";
+  int64_t plan_deadline_ms = 50;
+  int64_t report_deadline_ms = 50;
+  // Experts that a worker can borrow at a time, per layer.
+  int32_t spare_slots = 4;
+  // Where the train report goes; empty: nowhere.
+  std::string report;
+};
+
+// Adds the flags of model, data, routing and communication to `app`, bound to
+// `options`, which must outlive it. Programs add those of their own.
+void AddTrainFlags(CLI::App& app, TrainOptions& options);
+
+// Checks what no single flag can know, for a group of `workers`.
+//
+// Errors: InvalidArgument, naming the flag and what would be right.
+absl::Status ValidateTrainOptions(const TrainOptions& options, int32_t workers);
+
+}  // namespace balancemoe::worker
+
+#endif  // BALANCEMOE_WORKER_TRAIN_TRAIN_OPTIONS_H_

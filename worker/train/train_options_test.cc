@@ -1,0 +1,110 @@
+#include "worker/train/train_options.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <CLI/CLI.hpp>
+#include <string>
+#include <vector>
+
+#include "tests/fixtures/status_matchers.h"
+
+namespace balancemoe::worker {
+namespace {
+
+using ::testing::HasSubstr;
+
+// What parsing the line says, empty when it is accepted.
+std::string ParseError(const std::string& line, TrainOptions& options) {
+  CLI::App app;
+  AddTrainFlags(app, options);
+  try {
+    app.parse(line);
+  } catch (const CLI::ParseError& error) {
+    return error.what();
+  }
+  return "";
+}
+
+struct BadLine {
+  std::string name;
+  std::string line;
+  std::string message;
+};
+
+class BadTrainFlagTest : public ::testing::TestWithParam<BadLine> {};
+
+TEST_P(BadTrainFlagTest, MessageNamesTheFlagAndWhatWouldBeRight) {
+  TrainOptions options;
+
+  EXPECT_THAT(ParseError(GetParam().line, options),
+              HasSubstr(GetParam().message));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, BadTrainFlagTest,
+    ::testing::Values(
+        BadLine{"NumberTooSmall", "--layers 0",
+                "--layers: Value 0 not in range 1 to 1000000"},
+        BadLine{"NotANumber", "--experts many", "--experts"},
+        BadLine{"MissingFile", "--text /no/such/file",
+                "--text: File does not exist: /no/such/file"},
+        BadLine{"UnknownTransport", "--transport carrier-pigeon",
+                "--transport: carrier-pigeon not in {loopback,gloo}"},
+        BadLine{"OtherDtype", "--dtype bf16", "--dtype: bf16 not in {fp32}"},
+        BadLine{"TwoRoutings", "--imbalance 1.6 --skew 1", "--imbalance"}),
+    [](const auto& test_case) { return test_case.param.name; });
+
+TrainOptions LocalRun() {
+  TrainOptions options;
+  options.workers = 2;
+  return options;
+}
+
+TEST(TrainOptionsTest, DefaultsWithLocalWorkersAreValid) {
+  EXPECT_THAT(ValidateTrainOptions(LocalRun(), 2), IsOk());
+}
+
+TEST(TrainOptionsTest, HeadsMustDivideHidden) {
+  TrainOptions options = LocalRun();
+  options.heads = 3;
+
+  EXPECT_THAT(ValidateTrainOptions(options, 2),
+              IsStatus(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("--heads: 3 does not divide --hidden 256")));
+}
+
+TEST(TrainOptionsTest, MoreChoicesThanExpertsAreRefused) {
+  TrainOptions options = LocalRun();
+  options.top_k = 9;
+
+  EXPECT_THAT(ValidateTrainOptions(options, 2),
+              IsStatus(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("--top-k: 9 is more than --experts 8")));
+}
+
+TEST(TrainOptionsTest, EveryWorkerNeedsAnExpert) {
+  EXPECT_THAT(ValidateTrainOptions(LocalRun(), 9),
+              IsStatus(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("--experts: 8 experts do not reach 9")));
+}
+
+TEST(TrainOptionsTest, ImbalanceBeyondTheGroupIsRefused) {
+  TrainOptions options = LocalRun();
+  options.imbalance = 2.5;
+
+  EXPECT_THAT(ValidateTrainOptions(options, 2),
+              IsStatus(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("--imbalance: 2.5")));
+}
+
+TEST(TrainOptionsTest, EmbeddedCoordinatorNeedsLocalWorkers) {
+  TrainOptions options;
+
+  EXPECT_THAT(ValidateTrainOptions(options, 2),
+              IsStatus(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("--coordinator: embedded")));
+}
+
+}  // namespace
+}  // namespace balancemoe::worker

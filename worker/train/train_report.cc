@@ -1,0 +1,307 @@
+#include "worker/train/train_report.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <functional>
+
+#include "worker/train/statistics.h"
+
+namespace balancemoe::worker {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using LayerValue = std::function<double(const LayerFigures&)>;
+using WorkerValue = std::function<double(const WorkerFigures&)>;
+
+// Per step: the slowest worker of each layer, added up over the layers.
+double SumOfLayerMaxima(const StepRecord& step, const LayerValue& value) {
+  double sum = 0;
+  for (size_t layer = 0; layer < step.num_layers(); ++layer) {
+    double largest = 0;
+    for (size_t worker = 0; worker < step.workers.size(); ++worker) {
+      largest = std::max(largest, value(step.At(worker, layer)));
+    }
+    sum += largest;
+  }
+  return sum;
+}
+
+// Per step: the layers of each worker added up, [W].
+std::vector<double> SumOverLayers(const StepRecord& step,
+                                  const LayerValue& value) {
+  std::vector<double> sums(step.workers.size());
+  for (size_t worker = 0; worker < sums.size(); ++worker) {
+    for (size_t layer = 0; layer < step.num_layers(); ++layer) {
+      sums[worker] += value(step.At(worker, layer));
+    }
+  }
+  return sums;
+}
+
+std::vector<double> PerStep(
+    absl::Span<const StepRecord> steps,
+    const std::function<double(const StepRecord&)>& value) {
+  std::vector<double> values;
+  for (const StepRecord& step : steps) values.push_back(value(step));
+  return values;
+}
+
+double MaxOverWorkers(const StepRecord& step, const WorkerValue& value) {
+  double largest = 0;
+  for (const WorkerFigures& worker : step.workers) {
+    largest = std::max(largest, value(worker));
+  }
+  return largest;
+}
+
+double SumOverWorkers(const StepRecord& step, const WorkerValue& value) {
+  double sum = 0;
+  for (const WorkerFigures& worker : step.workers) sum += value(worker);
+  return sum;
+}
+
+double LayerUs(const LayerFigures& layer) { return layer.layer_us; }
+double ExpertComputeMs(const LayerFigures& layer) {
+  return layer.expert_compute_us / 1e3;
+}
+
+double ImbalanceOfLayer(const StepRecord& step, size_t layer) {
+  double largest = 0;
+  double sum = 0;
+  for (size_t worker = 0; worker < step.workers.size(); ++worker) {
+    const auto tokens =
+        static_cast<double>(step.At(worker, layer).tokens_computed);
+    largest = std::max(largest, tokens);
+    sum += tokens;
+  }
+  return sum == 0 ? 1
+                  : largest * static_cast<double>(step.workers.size()) / sum;
+}
+
+// Time in experts per token in steps with transfers over that in steps without;
+// null unless there are both.
+Json ComputeSlowdown(absl::Span<const StepRecord> steps) {
+  double compute_us[2] = {0, 0};
+  double tokens[2] = {0, 0};
+  for (const StepRecord& step : steps) {
+    const size_t lends = Lends(step) > 0 ? 1 : 0;
+    for (const LayerFigures& layer : step.layers) {
+      compute_us[lends] += layer.expert_compute_us;
+      tokens[lends] += static_cast<double>(layer.tokens_computed);
+    }
+  }
+  if (tokens[0] == 0 || tokens[1] == 0 || compute_us[0] == 0) return nullptr;
+  return (compute_us[1] / tokens[1]) / (compute_us[0] / tokens[0]);
+}
+
+Json PredictedOverMeasured(absl::Span<const StepRecord> steps) {
+  std::vector<double> ratios;
+  for (const StepRecord& step : steps) {
+    double predicted = 0;
+    double measured = 0;
+    for (size_t layer = 0; layer < step.num_layers(); ++layer) {
+      if (step.At(0, layer).predicted_us == 0) continue;
+      predicted += step.At(0, layer).predicted_us;
+      double slowest = 0;
+      for (size_t worker = 0; worker < step.workers.size(); ++worker) {
+        slowest = std::max(slowest, step.At(worker, layer).layer_us);
+      }
+      measured += slowest;
+    }
+    if (measured > 0) ratios.push_back(predicted / measured);
+  }
+  if (ratios.empty()) return nullptr;
+  return {{"mean", Mean(ratios)},
+          {"p05", Quantile(ratios, 0.05)},
+          {"p95", Quantile(ratios, 0.95)}};
+}
+
+void AddIdentity(const TrainOptions& options, const RunSummary& summary,
+                 absl::Span<const StepRecord> steps, Json& report) {
+  report["policy"] = summary.policy;
+  report["mode"] = summary.mode;
+  report["workers"] = summary.workers;
+  report["transport"] = options.transport;
+  report["device"] = options.device;
+  report["paced"] = nullptr;
+  report["seed"] = options.seed;
+  report["steps"] = steps.size();
+  Json losses = Json::array();
+  for (const StepRecord& step : steps) losses.push_back(step.loss);
+  report["loss"] = losses;
+  report["loss_sha256"] = summary.loss_sha256;
+  report["parameters_sha256"] = summary.parameters_sha256;
+  report["optimizer_sha256"] = summary.optimizer_sha256;
+}
+
+void AddTimes(absl::Span<const StepRecord> steps, Json& report) {
+  const auto moe_layer_ms = PerStep(steps, MoeLayersMs);
+  report["moe_layer_ms"] = {{"mean", Mean(moe_layer_ms)},
+                            {"p50", Quantile(moe_layer_ms, 0.5)},
+                            {"p95", Quantile(moe_layer_ms, 0.95)}};
+  const auto compute_mean = PerStep(steps, [](const StepRecord& step) {
+    return Mean(SumOverLayers(step, ExpertComputeMs));
+  });
+  const auto compute_max = PerStep(steps, [](const StepRecord& step) {
+    const auto sums = SumOverLayers(step, ExpertComputeMs);
+    return *std::max_element(sums.begin(), sums.end());
+  });
+  report["expert_compute_ms"] = {{"mean", Mean(compute_mean)},
+                                 {"max_over_workers", Mean(compute_max)}};
+  const auto exposed = PerStep(steps, [](const StepRecord& step) {
+    return SumOfLayerMaxima(step, [](const LayerFigures& layer) {
+      return layer.exposed_transfer_us / 1e3;
+    });
+  });
+  report["exposed_transfer_ms"] = {{"mean", Mean(exposed)},
+                                   {"p95", Quantile(exposed, 0.95)}};
+  const auto plan_wait = PerStep(steps, [](const StepRecord& step) {
+    return MaxOverWorkers(step, [](const WorkerFigures& worker) {
+      return worker.plan_wait_us / 1e3;
+    });
+  });
+  report["plan_wait_ms"] = {{"mean", Mean(plan_wait)},
+                            {"p95", Quantile(plan_wait, 0.95)}};
+  report["peer_wait_ms"] = {
+      {"mean", Mean(PerStep(steps, [](const StepRecord& step) {
+         return SumOverWorkers(step,
+                               [](const WorkerFigures& worker) {
+                                 return worker.peer_wait_us / 1e3;
+                               }) /
+                static_cast<double>(step.workers.size());
+       }))}};
+  report["all_to_all_ms"] = {
+      {"mean", Mean(PerStep(steps, [](const StepRecord& step) {
+         return Mean(SumOverLayers(step, [](const LayerFigures& layer) {
+           return layer.all_to_all_us / 1e3;
+         }));
+       }))}};
+}
+
+void AddTransfers(absl::Span<const StepRecord> steps, Json& report) {
+  std::vector<double> imbalances;
+  int64_t lends = 0;
+  int64_t received_and_sent = 0;
+  WorkerFigures plans;
+  for (const StepRecord& step : steps) {
+    lends += Lends(step);
+    for (size_t layer = 0; layer < step.num_layers(); ++layer) {
+      imbalances.push_back(ImbalanceOfLayer(step, layer));
+    }
+    for (const LayerFigures& layer : step.layers) {
+      received_and_sent += layer.transfer_bytes;
+    }
+    plans.plans_used += step.workers[0].plans_used;
+    plans.plans_none += step.workers[0].plans_none;
+    plans.plans_late += step.workers[0].plans_late;
+    plans.plans_refused += step.workers[0].plans_refused;
+  }
+  report["imbalance"] = {{"mean", Mean(imbalances)},
+                         {"p95", Quantile(imbalances, 0.95)}};
+  report["moves"] = 0;
+  report["lends"] = lends;
+  // Both ends count the same bytes.
+  report["transfer_bytes"] = received_and_sent / 2;
+  report["plans"] = {{"used", plans.plans_used},
+                     {"none", plans.plans_none},
+                     {"late", plans.plans_late},
+                     {"refused", plans.plans_refused}};
+}
+
+// Largest over steps and workers; the layers of a step add up, because their
+// activations and borrowed experts live until the backward pass.
+double PeakOverWorkers(absl::Span<const StepRecord> steps,
+                       const LayerValue& value) {
+  double peak = 0;
+  for (const StepRecord& step : steps) {
+    for (const double sum : SumOverLayers(step, value)) {
+      peak = std::max(peak, sum);
+    }
+  }
+  return peak;
+}
+
+void AddMemory(const TrainOptions& options, const RunSummary& summary,
+               absl::Span<const StepRecord> steps, Json& report) {
+  // Parameters and gradient.
+  const double bytes_per_lend = 2 * static_cast<double>(summary.expert_bytes);
+  const double borrowed =
+      PeakOverWorkers(steps, [bytes_per_lend](const LayerFigures& layer) {
+        return bytes_per_lend * static_cast<double>(layer.borrowed);
+      });
+  const double row_bytes =
+      static_cast<double>((2 * options.hidden + 2 * options.ffn) *
+                          static_cast<int64_t>(sizeof(float)));
+  const double activations =
+      PeakOverWorkers(steps, [row_bytes](const LayerFigures& layer) {
+        return row_bytes * static_cast<double>(layer.tokens_computed);
+      });
+  report["peak_rss_bytes"] = {{"max_over_workers", summary.peak_rss_bytes}};
+  report["peak_expert_bytes"] = {
+      {"max_over_workers",
+       summary.home_expert_bytes + static_cast<int64_t>(borrowed)}};
+  report["peak_activation_bytes"] = {
+      {"max_over_workers", static_cast<int64_t>(activations)}};
+}
+
+}  // namespace
+
+double MoeLayersMs(const StepRecord& step) {
+  return SumOfLayerMaxima(step, LayerUs) / 1e3;
+}
+
+double MeanImbalance(const StepRecord& step) {
+  double sum = 0;
+  for (size_t layer = 0; layer < step.num_layers(); ++layer) {
+    sum += ImbalanceOfLayer(step, layer);
+  }
+  return sum / static_cast<double>(step.num_layers());
+}
+
+int64_t Lends(const StepRecord& step) {
+  int64_t lends = 0;
+  for (size_t layer = 0; layer < step.num_layers(); ++layer) {
+    lends += step.At(0, layer).lends;
+  }
+  return lends;
+}
+
+nlohmann::ordered_json BuildTrainReport(const TrainOptions& options,
+                                        const RunSummary& summary,
+                                        absl::Span<const StepRecord> steps) {
+  Json report;
+  AddIdentity(options, summary, steps, report);
+  const auto measured =
+      steps.subspan(static_cast<size_t>(summary.warmup_steps));
+  const auto step_ms =
+      PerStep(measured, [](const StepRecord& step) { return step.step_ms; });
+  report["step_ms"] = {{"mean", Mean(step_ms)},
+                       {"p50", Quantile(step_ms, 0.5)},
+                       {"p95", Quantile(step_ms, 0.95)}};
+  report["tokens_per_s"] =
+      static_cast<double>(options.batch * options.seq * summary.workers) /
+      Mean(step_ms) * 1e3;
+  report["warmup_steps"] = summary.warmup_steps;
+  AddTimes(measured, report);
+  report["transfer_cpu_s_per_step"] =
+      Mean(PerStep(measured, [](const StepRecord& step) {
+        return SumOverWorkers(step, [](const WorkerFigures& worker) {
+          return worker.transfer_cpu_us / 1e6;
+        });
+      }));
+  report["compute_slowdown"] = ComputeSlowdown(measured);
+  AddTransfers(steps, report);
+  report["predicted_over_measured"] = PredictedOverMeasured(measured);
+  AddMemory(options, summary, steps, report);
+  report["cpu_s_per_step"] = Mean(PerStep(measured, [](const StepRecord& step) {
+    return SumOverWorkers(
+        step, [](const WorkerFigures& worker) { return worker.cpu_us / 1e6; });
+  }));
+  report["energy_j_per_step"] =
+      summary.energy_j.has_value()
+          ? Json(*summary.energy_j / static_cast<double>(steps.size()))
+          : Json(nullptr);
+  return report;
+}
+
+}  // namespace balancemoe::worker

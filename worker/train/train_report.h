@@ -1,0 +1,53 @@
+#ifndef BALANCEMOE_WORKER_TRAIN_TRAIN_REPORT_H_
+#define BALANCEMOE_WORKER_TRAIN_TRAIN_REPORT_H_
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/types/span.h"
+#include "worker/train/step_record.h"
+#include "worker/train/train_options.h"
+
+namespace balancemoe::worker {
+
+// What a run is known by besides its steps.
+struct RunSummary {
+  std::string policy;
+  std::string mode;
+  int32_t workers = 1;
+  // Steps at the start that no time is taken from: caches and allocators fill.
+  int64_t warmup_steps = 0;
+  // Hexadecimal, see docs/training.md.
+  std::string loss_sha256;
+  std::string parameters_sha256;
+  std::string optimizer_sha256;
+  int64_t peak_rss_bytes = 0;
+  // Parameters of one expert.
+  int64_t expert_bytes = 0;
+  // Parameters, gradients and optimizer state of a worker's own experts, most
+  // of all workers.
+  int64_t home_expert_bytes = 0;
+  std::optional<double> energy_j;
+};
+
+// The train report of docs/training.md. Pure.
+nlohmann::ordered_json BuildTrainReport(const TrainOptions& options,
+                                        const RunSummary& summary,
+                                        absl::Span<const StepRecord> steps);
+
+// Time of all MoE layers of a step, the slowest worker counting in each.
+double MoeLayersMs(const StepRecord& step);
+
+// Largest over mean number of tokens really computed by a worker, mean over the
+// step's layers; 1 where no worker computed any.
+double MeanImbalance(const StepRecord& step);
+
+// Lends of all layers.
+int64_t Lends(const StepRecord& step);
+
+}  // namespace balancemoe::worker
+
+#endif  // BALANCEMOE_WORKER_TRAIN_TRAIN_REPORT_H_

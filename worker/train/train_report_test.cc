@@ -1,0 +1,121 @@
+#include "worker/train/train_report.h"
+
+#include <gtest/gtest.h>
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+namespace balancemoe::worker {
+namespace {
+
+LayerFigures Layer(double layer_us, int64_t tokens, int64_t lends) {
+  LayerFigures figures;
+  figures.layer_us = layer_us;
+  figures.expert_compute_us = layer_us / 2;
+  figures.tokens_computed = tokens;
+  figures.lends = lends;
+  figures.predicted_us = lends > 0 ? 900 : 0;
+  figures.transfer_bytes = lends * 64;
+  return figures;
+}
+
+// Two workers, two layers.
+StepRecord Step(float loss, double step_ms, int64_t lends) {
+  StepRecord step;
+  step.loss = loss;
+  step.step_ms = step_ms;
+  step.workers.resize(2);
+  step.workers[0].plans_used = 2;
+  step.workers[0].plan_wait_us = 1000;
+  step.workers[1].plan_wait_us = 3000;
+  step.layers = {Layer(1000, 30, lends), Layer(500, 10, 0),
+                 Layer(400, 10, lends), Layer(700, 10, 0)};
+  return step;
+}
+
+nlohmann::ordered_json Report(const std::vector<StepRecord>& steps,
+                              int64_t warmup_steps) {
+  RunSummary summary;
+  summary.policy = "pairwise";
+  summary.mode = "inline";
+  summary.workers = 2;
+  summary.warmup_steps = warmup_steps;
+  summary.expert_bytes = 10;
+  return BuildTrainReport(TrainOptions(), summary, steps);
+}
+
+TEST(TrainReportTest, HasEveryKeyOfTheContract) {
+  const auto report = Report({Step(2, 10, 1)}, 0);
+
+  for (const char* key : {"policy",
+                          "mode",
+                          "workers",
+                          "transport",
+                          "device",
+                          "paced",
+                          "seed",
+                          "steps",
+                          "loss",
+                          "loss_sha256",
+                          "parameters_sha256",
+                          "optimizer_sha256",
+                          "step_ms",
+                          "tokens_per_s",
+                          "warmup_steps",
+                          "moe_layer_ms",
+                          "expert_compute_ms",
+                          "exposed_transfer_ms",
+                          "plan_wait_ms",
+                          "peer_wait_ms",
+                          "all_to_all_ms",
+                          "transfer_cpu_s_per_step",
+                          "compute_slowdown",
+                          "imbalance",
+                          "moves",
+                          "lends",
+                          "transfer_bytes",
+                          "plans",
+                          "predicted_over_measured",
+                          "peak_rss_bytes",
+                          "peak_expert_bytes",
+                          "peak_activation_bytes",
+                          "cpu_s_per_step",
+                          "energy_j_per_step"}) {
+    EXPECT_TRUE(report.contains(key)) << key;
+  }
+}
+
+TEST(TrainReportTest, SlowestWorkerOfEachLayerCounts) {
+  const auto report = Report({Step(2, 10, 1)}, 0);
+
+  EXPECT_DOUBLE_EQ(report["moe_layer_ms"]["mean"], 1.7);
+  EXPECT_DOUBLE_EQ(report["plan_wait_ms"]["mean"], 3.0);
+  // 30 of 40 on two workers in one layer, 10 of 20 in the other.
+  EXPECT_DOUBLE_EQ(report["imbalance"]["mean"], 1.25);
+}
+
+TEST(TrainReportTest, WarmUpCountsForTotalsButNotForTimes) {
+  const auto report = Report({Step(3, 500, 1), Step(2, 10, 1)}, 1);
+
+  EXPECT_DOUBLE_EQ(report["step_ms"]["mean"], 10);
+  EXPECT_EQ(report["lends"], 2);
+  EXPECT_EQ(report["transfer_bytes"], 128);
+  EXPECT_EQ(report["plans"]["used"], 4);
+  EXPECT_EQ(report["loss"].size(), 2u);
+}
+
+TEST(TrainReportTest, ForecastIsComparedWithThePlannedLayersAlone) {
+  EXPECT_DOUBLE_EQ(
+      Report({Step(2, 10, 1)}, 0)["predicted_over_measured"]["mean"], 0.9);
+  EXPECT_TRUE(Report({Step(2, 10, 0)}, 0)["predicted_over_measured"].is_null());
+}
+
+TEST(TrainReportTest, SlowDownNeedsStepsWithAndWithoutTransfers) {
+  EXPECT_TRUE(Report({Step(2, 10, 1)}, 0)["compute_slowdown"].is_null());
+  EXPECT_DOUBLE_EQ(
+      Report({Step(2, 10, 1), Step(2, 10, 0)}, 0)["compute_slowdown"], 1.0);
+}
+
+}  // namespace
+}  // namespace balancemoe::worker

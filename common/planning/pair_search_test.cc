@@ -4,13 +4,12 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <limits>
-#include <random>
 #include <vector>
 
 #include "common/planning/layer_timing.h"
+#include "common/planning/testing/random_snapshot.h"
 
 namespace balancemoe {
 namespace {
@@ -100,44 +99,6 @@ TEST(PairSearchTest, SpareSlotsLimitTheLends) {
   EXPECT_THAT(Search(snapshot).lends, IsEmpty());
 }
 
-// A random small pair within a group of up to four workers.
-LayerSnapshot RandomPair(std::mt19937_64& random) {
-  const auto draw = [&](int64_t low, int64_t high) {
-    return low + static_cast<int64_t>(random() %
-                                      static_cast<uint64_t>(high - low + 1));
-  };
-  const auto workers = static_cast<int32_t>(draw(2, 4));
-  const auto experts = static_cast<int32_t>(draw(1, 8));
-  LayerSnapshot snapshot;
-  snapshot.tokens = LoadMatrix(workers, experts);
-  for (int32_t expert = 0; expert < experts; ++expert) {
-    const int64_t most = draw(0, 3) == 0 ? 2 : draw(0, 200);
-    for (int32_t source = 0; source < workers; ++source) {
-      snapshot.tokens.MutableRow(
-          WorkerRank(source))[static_cast<size_t>(expert)] = draw(0, most);
-    }
-    snapshot.home_of_expert.emplace_back(
-        static_cast<int32_t>(draw(0, workers - 1)));
-  }
-  for (int32_t worker = 0; worker < workers; ++worker) {
-    snapshot.spare_slots.push_back(static_cast<int32_t>(draw(0, 4)));
-  }
-  const auto one_of = [&](std::vector<double> values) {
-    return values[static_cast<size_t>(
-        draw(0, static_cast<int64_t>(values.size()) - 1))];
-  };
-  snapshot.cost = {.expert_launch_us = one_of({0, 5, 20}),
-                   .us_per_token = one_of({0.5, 1, 3}),
-                   .backward_factor = one_of({0, 1, 2, 2.5}),
-                   .link_latency_us = one_of({0, 3, 30}),
-                   .link_us_per_byte = one_of({0, 0.01, 0.05}),
-                   .overlap_slowdown = one_of({1, 1.05, 1.5}),
-                   .host_cpu_us_per_byte = one_of({0, 0, 0.01, 0.1}),
-                   .expert_bytes = draw(0, 2000),
-                   .token_bytes = draw(0, 20)};
-  return snapshot;
-}
-
 // Of the pair of workers 0 and 1, as the whole layer's timing sees them.
 double PairTimeUs(const LayerSnapshot& snapshot,
                   const std::vector<Lend>& lends) {
@@ -188,10 +149,13 @@ Best BruteForce(const LayerSnapshot& snapshot) {
 
 TEST(PairSearchTest, TenThousandRandomPairsMatchBruteForce) {
   constexpr uint64_t kSeed = 7;
-  std::mt19937_64 random(kSeed);
+  SnapshotGenerator generator(kSeed);
   int with_lends = 0;
   for (int round = 0; round < 10'000; ++round) {
-    const LayerSnapshot snapshot = RandomPair(random);
+    // A pair, alone or among others.
+    const auto workers = static_cast<int32_t>(generator.Draw(2, 4));
+    const auto experts = static_cast<int32_t>(generator.Draw(1, 8));
+    const LayerSnapshot snapshot = generator.Next(workers, experts);
 
     const PairLends found = Search(snapshot);
 

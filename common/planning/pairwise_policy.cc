@@ -89,12 +89,16 @@ std::string Outcome(const LayerLoads& loads, const LayerPlan& plan) {
         plan.predicted_before_us / 1000);
   }
   const BusiestWorker after = FindBusiest(loads.WorkersUnder(plan.lends));
+  const std::string now =
+      after.rank == before.rank
+          ? "now"
+          : absl::StrCat("now worker ", after.rank.value(), " is busiest with");
   return absl::StrFormat(
-      "%d lend%s: worker %d was %.2f times the mean, now worker %d is the "
-      "busiest with %.2f; predicted %.3f -> %.3f ms",
+      "%d lend%s: worker %d was %.2f times the mean, %s %.2f; predicted %.3f "
+      "-> %.3f ms",
       plan.lends.size(), plan.lends.size() == 1 ? "" : "s", before.rank.value(),
-      before.times_mean, after.rank.value(), after.times_mean,
-      plan.predicted_before_us / 1000, plan.predicted_after_us / 1000);
+      before.times_mean, now, after.times_mean, plan.predicted_before_us / 1000,
+      plan.predicted_after_us / 1000);
 }
 
 std::string Completeness(const std::vector<Pair>& pairs) {
@@ -102,9 +106,8 @@ std::string Completeness(const std::vector<Pair>& pairs) {
       std::count_if(pairs.begin(), pairs.end(),
                     [](const Pair& pair) { return !pair.best.exact; });
   if (cut == 0) return "";
-  return absl::StrCat("; ", cut, " of ", pairs.size(),
-                      " pairs searched in part, for over ", kExactPairExperts,
-                      " experts");
+  return absl::StrCat("; ", cut, " of ", pairs.size(), " pairs have over ",
+                      kExactPairExperts, " experts and were searched in part");
 }
 
 }  // namespace

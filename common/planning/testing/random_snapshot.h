@@ -1,0 +1,69 @@
+#ifndef BALANCEMOE_COMMON_PLANNING_TESTING_RANDOM_SNAPSHOT_H_
+#define BALANCEMOE_COMMON_PLANNING_TESTING_RANDOM_SNAPSHOT_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <random>
+#include <vector>
+
+#include "common/ids.h"
+#include "common/planning/layer_snapshot.h"
+
+namespace balancemoe {
+
+// Draws valid snapshots of every kind: empty and hot experts, homes anywhere,
+// no slots, free and dear links. The same seed gives the same snapshots on
+// every machine, which the distributions of <random> do not promise.
+class SnapshotGenerator {
+ public:
+  explicit SnapshotGenerator(uint64_t seed) : random_(seed) {}
+
+  // From `low` to `high`, both included.
+  int64_t Draw(int64_t low, int64_t high) {
+    const auto values = static_cast<uint64_t>(high - low + 1);
+    return low + static_cast<int64_t>(random_() % values);
+  }
+
+  LayerSnapshot Next(int32_t workers, int32_t experts) {
+    LayerSnapshot snapshot;
+    snapshot.tokens = LoadMatrix(workers, experts);
+    for (int32_t expert = 0; expert < experts; ++expert) {
+      const int64_t most = Draw(0, 3) == 0 ? 2 : Draw(0, 200);
+      for (int32_t source = 0; source < workers; ++source) {
+        snapshot.tokens.MutableRow(
+            WorkerRank(source))[static_cast<size_t>(expert)] = Draw(0, most);
+      }
+      snapshot.home_of_expert.emplace_back(
+          static_cast<int32_t>(Draw(0, workers - 1)));
+    }
+    for (int32_t worker = 0; worker < workers; ++worker) {
+      snapshot.spare_slots.push_back(static_cast<int32_t>(Draw(0, 4)));
+    }
+    snapshot.cost = NextCost();
+    return snapshot;
+  }
+
+  CostModel NextCost() {
+    return {.expert_launch_us = OneOf({0, 5, 20}),
+            .us_per_token = OneOf({0.5, 1, 3}),
+            .backward_factor = OneOf({0, 1, 2, 2.5}),
+            .link_latency_us = OneOf({0, 3, 30}),
+            .link_us_per_byte = OneOf({0, 0.01, 0.05}),
+            .overlap_slowdown = OneOf({1, 1.05, 1.5}),
+            .host_cpu_us_per_byte = OneOf({0, 0, 0.01, 0.1}),
+            .expert_bytes = Draw(0, 2000),
+            .token_bytes = Draw(0, 20)};
+  }
+
+ private:
+  double OneOf(const std::vector<double>& values) {
+    return values[static_cast<size_t>(
+        Draw(0, static_cast<int64_t>(values.size()) - 1))];
+  }
+
+  std::mt19937_64 random_;
+};
+
+}  // namespace balancemoe
+
+#endif  // BALANCEMOE_COMMON_PLANNING_TESTING_RANDOM_SNAPSHOT_H_

@@ -1,0 +1,139 @@
+#include "common/wire/codec.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <string>
+
+#include "balancemoe/v1/plan.pb.h"
+#include "common/checksum.h"
+#include "tests/fixtures/status_matchers.h"
+
+namespace balancemoe {
+namespace {
+
+using ::testing::IsEmpty;
+
+Plan ExamplePlan() {
+  Plan plan;
+  plan.id = PlanId(std::numeric_limits<uint64_t>::max());
+  plan.epoch = JobEpoch(3);
+  plan.generation = Generation(4);
+  plan.iteration = Iteration(5'000'000'000);
+  plan.layer = LayerId(6);
+  plan.policy = "pairwise@inline";
+  plan.decision.lends = {{ExpertId(7), WorkerRank(0), WorkerRank(1)},
+                         {ExpertId(2), WorkerRank(3), WorkerRank(2)}};
+  plan.decision.predicted_before_us = 412.125;
+  plan.decision.predicted_after_us = 0.1;
+  plan.decision.reason = "because";
+  return plan;
+}
+
+TEST(PlanCodecTest, DecodingGivesBackWhatWasEncoded) {
+  const absl::StatusOr<Plan> decoded = DecodePlan(EncodePlan(ExamplePlan()));
+
+  ASSERT_THAT(decoded, IsOk());
+  EXPECT_EQ(*decoded, ExamplePlan());
+}
+
+TEST(PlanCodecTest, PlanWithoutLendsSurvivesToo) {
+  Plan plan = ExamplePlan();
+  plan.decision.lends.clear();
+
+  const absl::StatusOr<Plan> decoded = DecodePlan(EncodePlan(plan));
+
+  ASSERT_THAT(decoded, IsOk());
+  EXPECT_THAT(decoded->decision.lends, IsEmpty());
+  EXPECT_EQ(*decoded, plan);
+}
+
+TEST(PlanCodecTest, EqualPlansHaveEqualBytesAndOtherPlansOtherDigests) {
+  Plan other = ExamplePlan();
+  other.decision.lends[1].to = WorkerRank(1);
+
+  EXPECT_EQ(EncodePlan(ExamplePlan()), EncodePlan(ExamplePlan()));
+  EXPECT_NE(Checksum(EncodePlan(ExamplePlan())), Checksum(EncodePlan(other)));
+}
+
+TEST(PlanCodecTest, GarbageIsRefused) {
+  EXPECT_THAT(DecodePlan("no plan at all"),
+              IsStatus(absl::StatusCode::kInvalidArgument,
+                       "plan: 14 bytes are not a Plan message"));
+}
+
+TEST(PlanCodecTest, CutOffPlansAreRefusedOrWhole) {
+  // A cut between two fields leaves a message that parses; the digest, which
+  // covers all bytes, tells it apart.
+  const std::string bytes = EncodePlan(ExamplePlan());
+  for (size_t length = 0; length < bytes.size(); ++length) {
+    const absl::StatusOr<Plan> decoded = DecodePlan(bytes.substr(0, length));
+    if (decoded.ok()) {
+      EXPECT_NE(*decoded, ExamplePlan()) << length;
+    } else {
+      EXPECT_THAT(decoded, HasCode(absl::StatusCode::kInvalidArgument));
+    }
+  }
+}
+
+TEST(PlanCodecTest, ArraysOfUnequalLengthAreRefused) {
+  v1::Plan proto;
+  proto.set_plan_id(9);
+  proto.add_lend_expert(1);
+  proto.add_lend_expert(2);
+  proto.add_lend_from(0);
+  proto.add_lend_from(0);
+  proto.add_lend_to(1);
+
+  EXPECT_THAT(DecodePlan(proto.SerializeAsString()),
+              IsStatus(absl::StatusCode::kInvalidArgument,
+                       "plan 9: 2 experts, 2 senders and 1 receivers; each "
+                       "lend needs one of each"));
+}
+
+TEST(FencingCodecTest, FencingComesBackAsItWas) {
+  const Fencing fencing = {
+      .job_id = "job",
+      .rank = WorkerRank(3),
+      .session = SessionId(std::numeric_limits<uint64_t>::max()),
+      .epoch = JobEpoch(2),
+      .coordinator = Incarnation(5),
+      .worker = Incarnation(7),
+      .generation = Generation(11)};
+
+  EXPECT_EQ(FromProto(ToProto(fencing)), fencing);
+}
+
+constexpr CostModel kModel = {.expert_launch_us = 1.5,
+                              .us_per_token = 0.25,
+                              .backward_factor = 2.125,
+                              .link_latency_us = 80,
+                              .link_us_per_byte = 1e-3,
+                              .overlap_slowdown = 1.05,
+                              .host_cpu_us_per_byte = 2.5e-4,
+                              .expert_bytes = 2'097'152,
+                              .token_bytes = 1024};
+
+TEST(CalibrationCodecTest, CostModelComesBackToTheLastBit) {
+  const absl::StatusOr<CostModel> decoded =
+      FromProto(ToProto(kModel), kModel.expert_bytes);
+
+  ASSERT_THAT(decoded, IsOk());
+  EXPECT_EQ(*decoded, kModel);
+}
+
+TEST(CalibrationCodecTest, ModelThatIsNotValidIsRefused) {
+  v1::Calibration proto = ToProto(kModel);
+  proto.set_link_latency_us(-1);
+
+  EXPECT_THAT(FromProto(proto, kModel.expert_bytes),
+              IsStatus(absl::StatusCode::kInvalidArgument,
+                       "cost model: link_latency_us is -1; it must be a number "
+                       ">= 0"));
+}
+
+}  // namespace
+}  // namespace balancemoe

@@ -69,12 +69,29 @@ struct LayerTimes {
   int64_t transfer_bytes = 0;
 };
 
+// Plans that were dropped on arrival, by what was wrong with them.
+struct DroppedPlans {
+  // For a layer that was over already.
+  int64_t older = 0;
+  // For a layer that has not begun.
+  int64_t early = 0;
+  int64_t other_epoch = 0;
+  int64_t other_generation = 0;
+  // A second one for the same layer.
+  int64_t surplus = 0;
+  // No plan at all: garbage bytes.
+  int64_t unreadable = 0;
+};
+
 // Totals since Attach.
 struct AgentCounters {
   int64_t plans_used = 0;
   int64_t plans_none = 0;
   int64_t plans_late = 0;
   int64_t plans_refused = 0;
+  // Waits for a plan that took the whole plan deadline.
+  int64_t plan_deadlines_missed = 0;
+  DroppedPlans dropped;
   int64_t reattached = 0;
   absl::Duration plan_wait;
   absl::Duration peer_wait;

@@ -2,39 +2,30 @@
 
 namespace balancemoe::worker {
 
-Agreement Settle(absl::Span<const PlanVote> votes) {
-  using Verdict = Agreement::Verdict;
-  Agreement agreement;
-  bool refused = false;
-  bool all_hold = !votes.empty();
+Verdict Settle(absl::Span<const PlanVote> votes) {
+  bool everybody_holds = !votes.empty();
+  bool somebody_missed = false;
   uint64_t digest = 0;
   for (const PlanVote& vote : votes) {
     switch (vote.holding) {
       case Holding::kPlan:
-        if (vote.digest == 0) refused = true;
-        if (digest != 0 && vote.digest != digest) refused = true;
+        if (vote.digest == 0) return Verdict::kRefused;
+        if (digest != 0 && vote.digest != digest) return Verdict::kRefused;
         digest = vote.digest;
         break;
       case Holding::kMissed:
-        agreement.missed = true;
-        all_hold = false;
+        somebody_missed = true;
+        everybody_holds = false;
         break;
       case Holding::kNothing:
-        all_hold = false;
+        everybody_holds = false;
         break;
       default:
-        refused = true;
-        break;
+        return Verdict::kRefused;
     }
   }
-  if (refused) {
-    agreement.verdict = Verdict::kRefused;
-  } else if (all_hold) {
-    agreement.verdict = Verdict::kAgreed;
-  } else if (digest != 0 || agreement.missed) {
-    agreement.verdict = Verdict::kLate;
-  }
-  return agreement;
+  if (everybody_holds) return Verdict::kAgreed;
+  return digest != 0 || somebody_missed ? Verdict::kLate : Verdict::kNone;
 }
 
 }  // namespace balancemoe::worker

@@ -27,28 +27,20 @@ struct PlanVote {
 static_assert(sizeof(PlanVote) == 16);
 
 // What all workers conclude from the same votes.
-struct Agreement {
-  enum class Verdict {
-    // Everybody holds the same plan: it is used.
-    kAgreed,
-    // Nobody holds one, and nobody waited in vain.
-    kNone,
-    // It did not reach every worker in time.
-    kLate,
-    // The workers hold different plans, or a worker holds one that is not
-    // valid.
-    kRefused,
-  };
-
-  Verdict verdict = Verdict::kNone;
-  // Whether some worker waited in vain.
-  bool missed = false;
+enum class Verdict {
+  // Everybody holds the same plan: it is used.
+  kAgreed,
+  // Nobody holds one, and nobody waited in vain.
+  kNone,
+  // It did not reach every worker in time.
+  kLate,
+  // The workers hold different plans, or a worker holds one that is not valid.
+  kRefused,
 };
 
-// A pure function, so that equal votes give equal conclusions everywhere. Votes
-// are of one kind only for as long as everybody runs the same build, so a vote
+// A pure function, so that equal votes give equal verdicts everywhere. A vote
 // that makes no sense refuses the plan.
-Agreement Settle(absl::Span<const PlanVote> votes);
+Verdict Settle(absl::Span<const PlanVote> votes);
 
 }  // namespace balancemoe::worker
 

@@ -62,7 +62,7 @@ absl::StatusOr<std::unique_ptr<Agent>> LocalAgent::Create(
       const auto votes,
       exchange.GatherVotes(
           {.digest = Checksum(choice.ToString()), .holding = Holding::kPlan}));
-  if (Settle(votes).verdict != Agreement::Verdict::kAgreed) {
+  if (Settle(votes) != Verdict::kAgreed) {
     return absl::FailedPreconditionError(
         absl::StrCat("agent: the workers plan by different policies; worker ",
                      transport->rank().value(), " by ", choice.ToString()));

@@ -5,23 +5,93 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "absl/types/span.h"
 #include "common/ids.h"
+#include "worker/expert/expert_slab.h"
+#include "worker/expert/spare_slots.h"
 
 namespace balancemoe::worker {
 
-// Shape of a two-layer GELU expert, H -> F -> H:
-//   w1 [F, H], b1 [F], w2 [H, F], b2 [H], fp32.
-struct ExpertShape {
-  int64_t hidden = 0;
-  int64_t ffn = 0;
+// Holds the experts of one layer that live on this worker, and, for the time of
+// a lend, those that it borrows.
+//
+// A torch::nn::Module: home experts are its parameters, named by expert id
+// ("3.w1"), so that a checkpoint loads wherever the expert lives then. Their
+// gradients lie in a slab too and are put in place before the first backward.
+// fp32 on the CPU; converting the module to another type or device would detach
+// it from its slabs. Used from the training thread only.
+class ExpertStore : public torch::nn::Module {
+ public:
+  struct Options {
+    LayerId layer;
+    ExpertShape shape;
+    WorkerRank rank;
+    // [E]
+    std::vector<WorkerRank> home_of_expert;
+    // First values depend on (seed, layer, expert), not on where the expert
+    // lives.
+    uint64_t seed = 1;
+  };
 
-  int64_t parameters() const { return 2 * hidden * ffn + ffn + hidden; }
-  int64_t bytes() const {
-    return parameters() * static_cast<int64_t>(sizeof(float));
+  explicit ExpertStore(const Options& options);
+
+  // The parameters of `expert`, of home experts and of borrowed ones that have
+  // arrived; null otherwise.
+  const ExpertTensors* Find(ExpertId expert) const;
+
+  bool IsHome(ExpertId expert) const {
+    return slot_of_expert_[expert.index()] != kElsewhere;
   }
+
+  // The parameters of a home expert as they lie in memory: what a lend sends.
+  // `expert` must live here.
+  absl::Span<std::byte> HomeBytes(ExpertId expert) const;
+
+  // Room for an expert that lives elsewhere. Allocates when more are held at a
+  // time than ever before; a job without lends has none.
+  std::unique_ptr<BorrowedSlot> Borrow(ExpertId expert);
+
+  // Memory for one returned gradient, until the pointer dies.
+  std::unique_ptr<BorrowedSlot> GradientBuffer(ExpertId expert);
+
+  // Gives zeros in the gradient slab to every home parameter that has no
+  // gradient: zero_grad() drops them by default. So an expert has a gradient in
+  // every step, whoever computed it and whether it had tokens.
+  void PrepareGradients();
+
+  // Adds `gradient` to that of a home expert.
+  void AddGradient(ExpertId expert, const ExpertTensors& gradient);
+
+  // Ascending.
+  const std::vector<ExpertId>& home_experts() const { return home_experts_; }
+  const std::vector<WorkerRank>& home_of_expert() const {
+    return options_.home_of_expert;
+  }
+  const ExpertShape& shape() const { return options_.shape; }
+  LayerId layer() const { return options_.layer; }
+  WorkerRank rank() const { return options_.rank; }
+  // Of parameters and gradients, home and borrowed, ever needed at a time.
+  int64_t allocated_bytes() const;
+
+ private:
+  static constexpr size_t kElsewhere = SIZE_MAX;
+
+  void RegisterHomeExpert(size_t slot, ExpertId expert);
+
+  // Constant after construction.
+  const Options options_;
+  std::vector<ExpertId> home_experts_;
+  // [E]: index into the slabs, kElsewhere for experts of other workers.
+  std::vector<size_t> slot_of_expert_;
+  std::vector<ExpertSlot> parameters_;
+  std::vector<ExpertSlot> gradients_;
+
+  // Shared with the borrowed slots, which graphs keep beyond the store's life.
+  std::shared_ptr<SpareSlots> spares_;
+  std::shared_ptr<SpareSlots> gradient_buffers_;
 };
 
 }  // namespace balancemoe::worker

@@ -1,0 +1,57 @@
+#ifndef BALANCEMOE_WORKER_EXPERT_EXPERT_SLAB_H_
+#define BALANCEMOE_WORKER_EXPERT_EXPERT_SLAB_H_
+
+#include <torch/torch.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "absl/types/span.h"
+
+namespace balancemoe::worker {
+
+// Shape of a two-layer GELU expert, H -> F -> H:
+//   w1 [F, H], b1 [F], w2 [H, F], b2 [H], fp32.
+struct ExpertShape {
+  int64_t hidden = 0;
+  int64_t ffn = 0;
+
+  int64_t parameters() const { return 2 * hidden * ffn + ffn + hidden; }
+  int64_t bytes() const {
+    return parameters() * static_cast<int64_t>(sizeof(float));
+  }
+};
+
+// The parameters of one expert, or their gradients: w1, b1, w2, b2.
+struct ExpertTensors {
+  static constexpr std::array<const char*, 4> kNames = {"w1", "b1", "w2", "b2"};
+
+  std::array<torch::Tensor, 4> all;
+
+  const torch::Tensor& w1() const { return all[0]; }
+  const torch::Tensor& b1() const { return all[1]; }
+  const torch::Tensor& w2() const { return all[2]; }
+  const torch::Tensor& b2() const { return all[3]; }
+};
+
+// The place of one expert in a slab: the same memory as tensors and as bytes.
+struct ExpertSlot {
+  ExpertTensors tensors;
+  absl::Span<std::byte> bytes;
+};
+
+// One allocation for `count` experts, uninitialised, which lives as long as any
+// of the slots' tensors.
+//
+// A slot begins at a multiple of 64 bytes, so that an expert's matrices have
+// the same alignment in every slot: a GEMM may choose its path by it. Each
+// tensor is one of its own over the memory and no view: views of one tensor
+// share a version counter, and a write to one slot would spoil a backward that
+// waits for another.
+std::vector<ExpertSlot> MakeExpertSlab(const ExpertShape& shape, size_t count);
+
+}  // namespace balancemoe::worker
+
+#endif  // BALANCEMOE_WORKER_EXPERT_EXPERT_SLAB_H_

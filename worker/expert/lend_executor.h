@@ -1,0 +1,125 @@
+#ifndef BALANCEMOE_WORKER_EXPERT_LEND_EXECUTOR_H_
+#define BALANCEMOE_WORKER_EXPERT_LEND_EXECUTOR_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "common/clock.h"
+#include "common/planning/plan.h"
+#include "worker/agent/agent.h"
+#include "worker/expert/expert_store.h"
+#include "worker/transport/transport.h"
+
+namespace balancemoe::worker {
+
+// The agreed lends whose expert has tokens, in the plan's order: the others
+// would move bytes for nothing. The same on every worker.
+std::vector<Lend> LendsWithTokens(const LayerRouting& routing);
+
+// Carries out, on this worker, the lends of one forward pass of a layer and of
+// its backward.
+//
+//   Start: parameters leave home, in the plan's order
+//     --AwaitArrival(i)--> borrowed expert i is visible
+//     --BeginReturns-----> home expects the gradients, in the reverse order
+//     --ReturnGradient(i)> borrowed expert i's gradient leaves
+//     --Finish-----------> gradients are added at home, slots are free
+//
+// Destroyed before Finish, it waits for what is under way and no gradient is
+// added: a forward without a backward. Both ends of each pair start matching
+// transfers in the same order. Used from one thread.
+class LendExecutor {
+ public:
+  // `transport` and `clock` must outlive the executor.
+  //
+  // Errors: those of the transport.
+  static absl::StatusOr<std::unique_ptr<LendExecutor>> Start(
+      std::shared_ptr<ExpertStore> store, Transport& transport,
+      const Clock& clock, const std::vector<Lend>& lends);
+
+  // Blocks until the parameters of borrowed expert `i` have come.
+  //
+  // Errors: those of TransferBatch::Wait.
+  absl::Status AwaitArrival(size_t i);
+
+  // At the start of the layer's backward, once: gets ready for the gradients of
+  // the experts that this worker lent.
+  //
+  // Errors: those of the transport.
+  absl::Status BeginReturns();
+
+  // Sends home the gradient of borrowed expert `i`, complete in its gradient
+  // buffer. Borrowed experts come in reverse order; one that comes early leaves
+  // when those after it have left.
+  //
+  // Errors: those of the transport.
+  absl::Status ReturnGradient(size_t i);
+
+  // Waits for all transfers and adds the returned gradients to those of the
+  // home experts. A borrowed expert whose gradient nobody asked for returns
+  // zeros.
+  //
+  // Errors: those of TransferBatch::Wait.
+  absl::Status Finish();
+
+  // Experts that this worker borrows, in the plan's order.
+  size_t borrowed_count() const { return borrowed_.size(); }
+  const BorrowedSlot& borrowed(size_t i) const { return *borrowed_[i]; }
+  const ExpertTensors& borrowed_gradient(size_t i) const {
+    return borrowed_gradients_[i]->tensors();
+  }
+  // Experts that this worker lends or borrows.
+  int64_t lend_count() const {
+    return static_cast<int64_t>(lent_.size() + gradient_ready_.size());
+  }
+  bool finished() const { return finished_; }
+  // Time that the calls above were blocked.
+  absl::Duration exposed() const { return exposed_; }
+  // Sent by this worker, parameters and gradients.
+  int64_t bytes_sent() const { return bytes_sent_; }
+
+ private:
+  LendExecutor(std::shared_ptr<ExpertStore> store, Transport& transport,
+               const Clock& clock)
+      : store_(std::move(store)), transport_(transport), clock_(clock) {}
+
+  absl::Status StartParameters(const std::vector<Lend>& lends);
+  absl::Status SendNextGradient();
+  absl::Status Wait(TransferBatch& batch, size_t index);
+  void Release();
+
+  // Constant after construction.
+  const std::shared_ptr<ExpertStore> store_;
+  Transport& transport_;
+  const Clock& clock_;
+
+  std::vector<Lend> lent_;
+  // By borrowed expert; released by Finish.
+  std::vector<std::unique_ptr<BorrowedSlot>> borrowed_;
+  std::vector<std::unique_ptr<BorrowedSlot>> borrowed_gradients_;
+  std::vector<WorkerRank> home_of_borrowed_;
+  std::vector<bool> gradient_ready_;
+  // Gradients of the borrowed experts from here on have left.
+  size_t first_returned_ = 0;
+  // By lent expert, in the reverse of the plan's order.
+  std::vector<std::unique_ptr<BorrowedSlot>> returned_;
+  absl::Duration exposed_;
+  int64_t bytes_sent_ = 0;
+  bool finished_ = false;
+
+  // Last, so that transfers end before their buffers are given back. Parameters
+  // sent come first in their batch, then parameters received.
+  std::unique_ptr<TransferBatch> parameters_;
+  std::unique_ptr<TransferBatch> incoming_gradients_;
+  std::vector<std::unique_ptr<TransferBatch>> outgoing_gradients_;
+};
+
+}  // namespace balancemoe::worker
+
+#endif  // BALANCEMOE_WORKER_EXPERT_LEND_EXECUTOR_H_

@@ -1,0 +1,66 @@
+#include "worker/moe/dispatch.h"
+
+#include <cstddef>
+#include <vector>
+
+namespace balancemoe::worker {
+namespace {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+class DispatchFunction : public torch::autograd::Function<DispatchFunction> {
+ public:
+  static variable_list forward(AutogradContext* context,
+                               c10::intrusive_ptr<LayerPass> pass,
+                               const torch::Tensor& hidden,
+                               const torch::Tensor& /*anchor*/) {
+    const torch::Tensor token_of_row =
+        pass->routes().choice_of_row.floor_divide(pass->routes().top_k);
+    const torch::Tensor rows = hidden.index_select(0, token_of_row);
+    variable_list outputs = {torch::zeros({})};
+    for (torch::Tensor& batch : pass->Check(
+             pass->exchange().ToExperts(rows, pass->exchange_times()))) {
+      outputs.push_back(std::move(batch));
+    }
+    // A batch without rows has no gradient; none is made up for it.
+    context->set_materialize_grads(false);
+    pass->EndStep();
+    LayerPass::SaveIn(context, std::move(pass));
+    return outputs;
+  }
+
+  static variable_list backward(AutogradContext* context,
+                                variable_list gradients) {
+    const auto pass = LayerPass::Of(context);
+    const auto& layout = pass->exchange().layout();
+    const int64_t hidden = pass->context().store->shape().hidden;
+    std::vector<torch::Tensor> batches;
+    for (size_t i = 0; i < layout.rows_of_batch.size(); ++i) {
+      const torch::Tensor& gradient = gradients[i + 1];
+      batches.push_back(gradient.defined()
+                            ? gradient.contiguous()
+                            : torch::zeros({layout.rows_of_batch[i], hidden}));
+    }
+    const torch::Tensor rows = pass->Check(
+        pass->exchange().FromExperts(batches, pass->exchange_times()));
+    const torch::Tensor gradient =
+        rows.index_select(0, pass->routes().row_of_choice)
+            .view({-1, pass->routes().top_k, hidden})
+            .sum(/*dim=*/1);
+    pass->EndStep();
+    return {torch::Tensor(), gradient, torch::Tensor()};
+  }
+};
+
+}  // namespace
+
+Dispatched Dispatch(const c10::intrusive_ptr<LayerPass>& pass,
+                    const torch::Tensor& hidden) {
+  variable_list outputs =
+      DispatchFunction::apply(pass, hidden, pass->context().anchor);
+  return {.link = outputs.front(),
+          .batches = {outputs.begin() + 1, outputs.end()}};
+}
+
+}  // namespace balancemoe::worker

@@ -1,0 +1,42 @@
+#ifndef BALANCEMOE_WORKER_MOE_EXPERT_FFN_H_
+#define BALANCEMOE_WORKER_MOE_EXPERT_FFN_H_
+
+#include <torch/torch.h>
+
+#include <cstddef>
+#include <optional>
+
+#include "worker/expert/expert_slab.h"
+#include "worker/moe/layer_pass.h"
+
+namespace balancemoe::worker {
+
+// What a forward leaves for its backward, [n, F] each.
+struct FfnActivations {
+  torch::Tensor before_gelu;
+  torch::Tensor after_gelu;
+};
+
+// x w1^T + b1, GELU, w2^T + b2 for one expert's batch `x`, [n, H]; [n, H]. No
+// autograd.
+torch::Tensor FfnForward(const torch::Tensor& x,
+                         const ExpertTensors& parameters,
+                         FfnActivations& activations);
+
+// Writes the parameters' gradients to `gradient` and returns that of `x`. One
+// GEMM per matrix over the whole batch: the same bits wherever it runs.
+torch::Tensor FfnBackward(const torch::Tensor& gradient_out,
+                          const torch::Tensor& x,
+                          const FfnActivations& activations,
+                          const ExpertTensors& parameters,
+                          const ExpertTensors& gradient);
+
+// One expert's computation within `pass`, with autograd. `borrowed` is the
+// index of a borrowed expert, whose gradient is computed where it is sent from.
+torch::Tensor ExpertFfn(const c10::intrusive_ptr<LayerPass>& pass,
+                        const torch::Tensor& x, const ExpertTensors& parameters,
+                        std::optional<size_t> borrowed);
+
+}  // namespace balancemoe::worker
+
+#endif  // BALANCEMOE_WORKER_MOE_EXPERT_FFN_H_

@@ -1,0 +1,67 @@
+#ifndef BALANCEMOE_WORKER_MOE_GATE_H_
+#define BALANCEMOE_WORKER_MOE_GATE_H_
+
+#include <torch/torch.h>
+
+#include <cstdint>
+#include <functional>
+#include <utility>
+#include <vector>
+
+#include "common/ids.h"
+
+namespace balancemoe::worker {
+
+// Chooses the experts of each token: gate logits [T, E] in, expert ids [T, K]
+// (int64) out, no expert twice in a row of it.
+using Router = std::function<torch::Tensor(const torch::Tensor& logits)>;
+
+// The K highest logits.
+Router TopKRouter(int64_t top_k);
+
+// What the gate decided for a batch.
+struct GateChoice {
+  // [T, K], int64, contiguous.
+  torch::Tensor experts;
+  // [T, K]: softmax over the chosen logits.
+  torch::Tensor weights;
+  // [E]: tokens per expert.
+  std::vector<int64_t> counts;
+  // Scalar: E * sum over experts of (share of the choices) * (mean softmax over
+  // all logits); 1 when the load is even.
+  torch::Tensor aux_loss;
+};
+
+// The learned router of a layer: logits = hidden x weight^T. Replicated: every
+// worker has the same weight, [E, H], whose gradients the job sums up like
+// those of its dense layers.
+class GateImpl : public torch::nn::Module {
+ public:
+  struct Options {
+    LayerId layer;
+    int64_t hidden = 0;
+    int64_t experts = 0;
+    int64_t top_k = 1;
+    uint64_t seed = 1;
+  };
+
+  explicit GateImpl(const Options& options);
+
+  // Throws c10::Error when the router's choice has another shape or an unknown
+  // expert.
+  GateChoice forward(const torch::Tensor& hidden);
+
+  void SetRouter(Router router) { router_ = std::move(router); }
+
+ private:
+  std::vector<int64_t> Count(const torch::Tensor& experts) const;
+
+  const Options options_;
+  Router router_;
+  torch::Tensor weight_;
+};
+TORCH_MODULE(Gate);
+
+}  // namespace balancemoe::worker
+
+#endif  // BALANCEMOE_WORKER_MOE_GATE_H_

@@ -1,0 +1,95 @@
+#include "worker/moe/layer_pass.h"
+
+#include <string>
+
+#include "worker/moe/processor_time.h"
+
+namespace balancemoe::worker {
+namespace {
+
+constexpr char kPassKey[] = "pass";
+
+}  // namespace
+
+void LayerContext::Check(const absl::Status& status) const {
+  if (status.ok()) return;
+  agent.transport().Abort(status);
+  TORCH_CHECK(false, "MoE layer ", layer.value(), ": ", status.ToString());
+}
+
+LayerPass::LayerPass(std::shared_ptr<LayerContext> context, Routes routes,
+                     TokenExchange exchange,
+                     std::unique_ptr<LendExecutor> lends,
+                     std::shared_ptr<MoeLayerTimes> times)
+    : context_(std::move(context)),
+      routes_(std::move(routes)),
+      exchange_(std::move(exchange)),
+      lends_(std::move(lends)),
+      times_(std::move(times)) {}
+
+LayerPass::~LayerPass() {
+  if (context_->in_backward == this) context_->in_backward = nullptr;
+}
+
+c10::intrusive_ptr<LayerPass> LayerPass::Of(
+    torch::autograd::AutogradContext* context) {
+  return c10::static_intrusive_pointer_cast<LayerPass>(
+      context->saved_data.at(kPassKey).toCapsule());
+}
+
+void LayerPass::SaveIn(torch::autograd::AutogradContext* context,
+                       c10::intrusive_ptr<LayerPass> pass) {
+  context->saved_data[kPassKey] = c10::IValue::make_capsule(std::move(pass));
+}
+
+void LayerPass::BeginBackward() {
+  TORCH_CHECK(!torch::GradMode::is_enabled(), "MoE layer ",
+              context_->layer.value(),
+              ": create_graph is not supported, gradients of gradients would "
+              "need the borrowed experts again");
+  TORCH_CHECK(
+      !lends_->finished() || !routes_.lends_anywhere, "MoE layer ",
+      context_->layer.value(),
+      ": a second backward through one forward, but the experts borrowed "
+      "for it have been given back");
+  // A layer used twice in one graph: the later use's gradients are added before
+  // the earlier one's begin, as they are without lends.
+  if (context_->in_backward != nullptr) context_->in_backward->FinishBackward();
+
+  backward_start_ = context_->clock.Now();
+  backward_start_cpu_ = OtherThreadsProcessorTime();
+  forward_cpu_ = times_->other_threads_cpu;
+  context_->store->PrepareGradients();
+  if (lends_->finished()) return;
+  Check(lends_->BeginReturns());
+  context_->in_backward = this;
+}
+
+void LayerPass::EndStep() {
+  times_->all_to_all = exchange_times_.all_to_all;
+  times_->peer_wait = exchange_times_.peer_wait;
+  times_->exposed_transfer = lends_->exposed();
+  times_->transfer_bytes = lends_->bytes_sent();
+  const absl::Time now = context_->clock.Now();
+  if (now < backward_start_) return;
+  times_->backward = now - backward_start_;
+  times_->other_threads_cpu =
+      forward_cpu_ + OtherThreadsProcessorTime() - backward_start_cpu_;
+}
+
+void LayerPass::FinishBackward() {
+  if (lends_->finished()) return;
+  if (context_->in_backward == this) context_->in_backward = nullptr;
+  const absl::Duration exposed_before = lends_->exposed();
+  Check(lends_->Finish());
+  times_->exposed_transfer = lends_->exposed();
+  times_->transfer_bytes = lends_->bytes_sent();
+  times_->backward += lends_->exposed() - exposed_before;
+  if (routes_.plan == PlanId(0)) return;
+  context_->agent.ReportOutcome(context_->layer,
+                                {.layer = times_->forward + times_->backward,
+                                 .exposed_transfer = times_->exposed_transfer,
+                                 .transfer_bytes = times_->transfer_bytes});
+}
+
+}  // namespace balancemoe::worker

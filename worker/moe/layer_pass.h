@@ -1,0 +1,111 @@
+#ifndef BALANCEMOE_WORKER_MOE_LAYER_PASS_H_
+#define BALANCEMOE_WORKER_MOE_LAYER_PASS_H_
+
+#include <torch/torch.h>
+
+#include <cstdint>
+#include <memory>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "common/clock.h"
+#include "worker/agent/agent.h"
+#include "worker/expert/lend_executor.h"
+#include "worker/moe/moe_layer_times.h"
+#include "worker/moe/token_exchange.h"
+
+namespace balancemoe::worker {
+
+class LayerPass;
+
+// What the passes of one layer share.
+struct LayerContext {
+  Agent& agent;
+  LayerId layer;
+  std::shared_ptr<ExpertStore> store;
+  // A leaf that wants a gradient and never gets one. As an input of our
+  // autograd functions it makes their backward run on every worker, so that all
+  // of them take part in its exchanges, whatever a worker's own batch looks
+  // like.
+  torch::Tensor anchor = torch::zeros({}, torch::requires_grad());
+  SteadyClock clock = {};
+  // The pass whose backward is under way; null: none.
+  LayerPass* in_backward = nullptr;
+
+  // A worker that fails in the middle of a layer would leave its peers waiting,
+  // so the transport is aborted. Throws c10::Error with the status in words.
+  void Check(const absl::Status& status) const;
+};
+
+// One forward of a layer and its backward: the routes of the tokens, the lends,
+// the times. The layer's autograd functions hold it, so it dies with the graph.
+class LayerPass : public torch::CustomClassHolder {
+ public:
+  struct Routes {
+    // [T * K] each, int64; see SendOrder.
+    torch::Tensor row_of_choice;
+    torch::Tensor choice_of_row;
+    int64_t top_k = 1;
+    PlanId plan;
+    // Whether any worker lends in this pass.
+    bool lends_anywhere = false;
+  };
+
+  // The context must not be null, nor `lends`.
+  LayerPass(std::shared_ptr<LayerContext> context, Routes routes,
+            TokenExchange exchange, std::unique_ptr<LendExecutor> lends,
+            std::shared_ptr<MoeLayerTimes> times);
+  ~LayerPass() override;
+
+  // The first thing in the layer's backward.
+  void BeginBackward();
+
+  // The last thing, when the whole backward, of all layers, has ended: adds the
+  // returned gradients. Does nothing when done already.
+  void FinishBackward();
+
+  // The last thing in each step of forward and backward: brings the times up to
+  // date.
+  void EndStep();
+
+  // As LayerContext::Check, and gives the value.
+  template <typename T>
+  T Check(absl::StatusOr<T> value) const {
+    context_->Check(value.status());
+    return *std::move(value);
+  }
+  void Check(const absl::Status& status) const { context_->Check(status); }
+
+  // The pass that a function's context holds.
+  static c10::intrusive_ptr<LayerPass> Of(
+      torch::autograd::AutogradContext* context);
+  static void SaveIn(torch::autograd::AutogradContext* context,
+                     c10::intrusive_ptr<LayerPass> pass);
+
+  const LayerContext& context() const { return *context_; }
+  const Routes& routes() const { return routes_; }
+  const TokenExchange& exchange() const { return exchange_; }
+  ExchangeTimes& exchange_times() { return exchange_times_; }
+  LendExecutor& lends() { return *lends_; }
+  MoeLayerTimes& times() { return *times_; }
+
+ private:
+  // Constant after construction.
+  const std::shared_ptr<LayerContext> context_;
+  const Routes routes_;
+  const TokenExchange exchange_;
+  const std::unique_ptr<LendExecutor> lends_;
+  // The layer shows them after the graph has gone.
+  const std::shared_ptr<MoeLayerTimes> times_;
+
+  ExchangeTimes exchange_times_;
+  absl::Time backward_start_ = absl::InfiniteFuture();
+  absl::Duration backward_start_cpu_;
+  absl::Duration forward_cpu_;
+};
+
+}  // namespace balancemoe::worker
+
+#endif  // BALANCEMOE_WORKER_MOE_LAYER_PASS_H_

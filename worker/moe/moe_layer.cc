@@ -1,0 +1,200 @@
+#include "worker/moe/moe_layer.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "common/clock.h"
+#include "common/planning/layer_snapshot.h"
+#include "common/planning/plan.h"
+#include "worker/moe/arrive.h"
+#include "worker/moe/combine.h"
+#include "worker/moe/dispatch.h"
+#include "worker/moe/expert_ffn.h"
+#include "worker/moe/layer_pass.h"
+#include "worker/moe/processor_time.h"
+
+namespace balancemoe::worker {
+namespace {
+
+ExpertStore::Options StoreOptions(const MoeLayerOptions& options,
+                                  const Transport& transport) {
+  return {.layer = options.layer,
+          .shape = {.hidden = options.hidden, .ffn = options.ffn},
+          .rank = transport.rank(),
+          .home_of_expert = ContiguousPlacement(
+              transport.world_size(), static_cast<int32_t>(options.experts)),
+          .seed = options.seed};
+}
+
+GateImpl::Options GateOptions(const MoeLayerOptions& options) {
+  return {.layer = options.layer,
+          .hidden = options.hidden,
+          .experts = options.experts,
+          .top_k = options.top_k,
+          .seed = options.seed};
+}
+
+void CheckOptions(const MoeLayerOptions& options) {
+  TORCH_CHECK(options.hidden > 0 && options.ffn > 0 && options.experts > 0,
+              "MoE layer ", options.layer.value(), ": hidden ", options.hidden,
+              ", ffn ", options.ffn, ", experts ", options.experts,
+              "; all must be at least 1");
+  TORCH_CHECK(options.top_k > 0 && options.top_k <= options.experts,
+              "MoE layer ", options.layer.value(), ": top_k ", options.top_k,
+              " of ", options.experts, " experts");
+}
+
+}  // namespace
+
+// One iteration of the layer reads from top to bottom of Forward.
+class MoeLayerImpl::Impl {
+ public:
+  Impl(const MoeLayerOptions& options, Agent& agent)
+      : options_(options),
+        gate_(GateOptions(options)),
+        context_(std::make_shared<LayerContext>(
+            LayerContext{.agent = agent,
+                         .layer = options.layer,
+                         .store = std::make_shared<ExpertStore>(
+                             StoreOptions(options, agent.transport()))})) {}
+
+  torch::Tensor Forward(const torch::Tensor& hidden);
+
+  Gate& gate() { return gate_; }
+  const std::shared_ptr<ExpertStore>& store() { return context_->store; }
+  const torch::Tensor& aux_loss() const { return aux_loss_; }
+  const MoeLayerTimes& times() const { return *times_; }
+
+ private:
+  c10::intrusive_ptr<LayerPass> Plan(const GateChoice& choice);
+  void ComputeStaying(const c10::intrusive_ptr<LayerPass>& pass,
+                      std::vector<torch::Tensor>& batches);
+  void ComputeArrived(const c10::intrusive_ptr<LayerPass>& pass,
+                      std::vector<torch::Tensor>& batches);
+
+  const MoeLayerOptions options_;
+  Gate gate_;
+  // Graphs may outlive the layer.
+  std::shared_ptr<LayerContext> context_;
+  torch::Tensor aux_loss_;
+  std::shared_ptr<MoeLayerTimes> times_ = std::make_shared<MoeLayerTimes>();
+};
+
+torch::Tensor MoeLayerImpl::Impl::Forward(const torch::Tensor& hidden) {
+  TORCH_CHECK(hidden.dim() == 2 && hidden.size(1) == options_.hidden &&
+                  hidden.scalar_type() == torch::kFloat,
+              "MoE layer ", options_.layer.value(), ": expected float [T, ",
+              options_.hidden, "], got ", hidden.scalar_type(), " ",
+              hidden.sizes());
+  const GateChoice choice = gate_(hidden);
+  aux_loss_ = choice.aux_loss;
+
+  const absl::Time start = context_->clock.Now();
+  const absl::Duration start_cpu = OtherThreadsProcessorTime();
+  times_ = std::make_shared<MoeLayerTimes>();
+  const c10::intrusive_ptr<LayerPass> pass = Plan(choice);
+  Dispatched dispatched = Dispatch(pass, hidden);
+  ComputeStaying(pass, dispatched.batches);
+  ComputeArrived(pass, dispatched.batches);
+  const torch::Tensor rows = Combine(pass, dispatched.link, dispatched.batches);
+  torch::Tensor out = (rows.view({-1, options_.top_k, options_.hidden}) *
+                       choice.weights.unsqueeze(-1))
+                          .sum(/*dim=*/1);
+  times_->forward = context_->clock.Now() - start;
+  times_->other_threads_cpu = OtherThreadsProcessorTime() - start_cpu;
+  return out;
+}
+
+c10::intrusive_ptr<LayerPass> MoeLayerImpl::Impl::Plan(
+    const GateChoice& choice) {
+  Agent& agent = context_->agent;
+  auto routing = agent.PlanLayer(options_.layer, choice.counts);
+  context_->Check(routing.status());
+  const std::vector<Lend> lends = LendsWithTokens(*routing);
+  // First of all, so that parameters travel while tokens do.
+  auto executor = LendExecutor::Start(context_->store, agent.transport(),
+                                      context_->clock, lends);
+  context_->Check(executor.status());
+  const std::vector<WorkerRank> worker_of_expert =
+      ComputingWorkers(routing->home_of_expert, lends);
+  const auto ids =
+      absl::MakeConstSpan(choice.experts.const_data_ptr<int64_t>(),
+                          static_cast<size_t>(choice.experts.numel()));
+  const SendOrder order =
+      OrderRows(ids, worker_of_expert, routing->tokens.num_workers());
+  times_->predicted_us = routing->predicted_us;
+  times_->lends = (*executor)->lend_count();
+  return c10::make_intrusive<LayerPass>(
+      context_,
+      LayerPass::Routes{
+          .row_of_choice = torch::tensor(order.row_of_choice, torch::kLong),
+          .choice_of_row = torch::tensor(order.choice_of_row, torch::kLong),
+          .top_k = options_.top_k,
+          .plan = routing->plan,
+          .lends_anywhere = !lends.empty()},
+      TokenExchange({.hidden = options_.hidden,
+                     .split_peer_wait = options_.split_peer_wait},
+                    MakeTokenLayout(routing->tokens, worker_of_expert,
+                                    agent.transport().rank()),
+                    agent.transport(), context_->clock),
+      *std::move(executor), times_);
+}
+
+void MoeLayerImpl::Impl::ComputeStaying(
+    const c10::intrusive_ptr<LayerPass>& pass,
+    std::vector<torch::Tensor>& batches) {
+  const auto& experts = pass->exchange().layout().experts;
+  for (size_t i = 0; i < experts.size(); ++i) {
+    if (batches[i].size(0) == 0 || !store()->IsHome(experts[i])) continue;
+    batches[i] =
+        ExpertFfn(pass, batches[i], *store()->Find(experts[i]), std::nullopt);
+  }
+}
+
+// After the staying experts in forward, so that parameters have had time to
+// come, and therefore before them in backward, so that gradients have time to
+// go.
+void MoeLayerImpl::Impl::ComputeArrived(
+    const c10::intrusive_ptr<LayerPass>& pass,
+    std::vector<torch::Tensor>& batches) {
+  const auto& experts = pass->exchange().layout().experts;
+  for (size_t i = 0; i < pass->lends().borrowed_count(); ++i) {
+    const auto found = std::lower_bound(experts.begin(), experts.end(),
+                                        pass->lends().borrowed(i).expert());
+    torch::Tensor& batch =
+        batches[static_cast<size_t>(found - experts.begin())];
+    batch = ExpertFfn(pass, batch, Arrive(pass, i), i);
+  }
+}
+
+MoeLayerImpl::MoeLayerImpl(const MoeLayerOptions& options, Agent& agent) {
+  CheckOptions(options);
+  impl_ = std::make_shared<Impl>(options, agent);
+  register_module("gate", impl_->gate());
+  register_module("experts", impl_->store());
+}
+
+MoeLayerImpl::~MoeLayerImpl() = default;
+
+torch::Tensor MoeLayerImpl::forward(const torch::Tensor& hidden) {
+  return impl_->Forward(hidden);
+}
+
+void MoeLayerImpl::SetRouter(Router router) {
+  impl_->gate()->SetRouter(std::move(router));
+}
+
+torch::Tensor MoeLayerImpl::aux_loss() const {
+  TORCH_CHECK(impl_->aux_loss().defined(),
+              "MoE layer: aux_loss() before the first forward");
+  return impl_->aux_loss();
+}
+
+ExpertStore& MoeLayerImpl::experts() { return *impl_->store(); }
+
+const MoeLayerTimes& MoeLayerImpl::last_times() const { return impl_->times(); }
+
+}  // namespace balancemoe::worker

@@ -1,0 +1,78 @@
+#include "worker/moe/testing/worker_group.h"
+
+#include <gtest/gtest.h>
+
+#include <exception>
+#include <random>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "worker/agent/local_agent.h"
+#include "worker/transport/local_rendezvous.h"
+#include "worker/transport/loopback/loopback_hub.h"
+
+namespace balancemoe::worker {
+namespace {
+
+void RunWorker(const WorkerGroupOptions& options, LoopbackHub& hub,
+               int32_t rank,
+               const std::function<void(LendingAgent& agent)>& worker) {
+  LocalRendezvous rendezvous;
+  auto transport = hub.Factory()({.rank = WorkerRank(rank),
+                                  .world_size = options.workers,
+                                  .operation_timeout = absl::Seconds(50)},
+                                 rendezvous);
+  ASSERT_TRUE(transport.ok()) << transport.status();
+  if (options.wrap) transport = options.wrap(*std::move(transport));
+  auto local = LocalAgent::Create({.layers = options.layers,
+                                   .experts_per_layer = options.experts,
+                                   .expert_bytes = options.expert_bytes,
+                                   .policy = "static"},
+                                  *std::move(transport));
+  ASSERT_TRUE(local.ok()) << local.status();
+  const LendChooser none = [](Iteration, LayerId, const LayerRouting&) {
+    return std::vector<Lend>();
+  };
+  LendingAgent agent(*std::move(local), options.lends ? options.lends : none);
+  try {
+    worker(agent);
+  } catch (const std::exception& error) {
+    agent.transport().Abort(absl::InternalError(error.what()));
+    ADD_FAILURE() << "worker " << rank << ": " << error.what();
+  }
+}
+
+}  // namespace
+
+void RunWorkers(const WorkerGroupOptions& options,
+                const std::function<void(LendingAgent& agent)>& worker) {
+  LoopbackHub hub;
+  std::vector<std::thread> threads;
+  for (int32_t rank = 0; rank < options.workers; ++rank) {
+    threads.emplace_back([&, rank] { RunWorker(options, hub, rank, worker); });
+  }
+  for (std::thread& thread : threads) thread.join();
+}
+
+LendChooser RandomLends(uint64_t seed) {
+  return [seed](Iteration iteration, LayerId layer,
+                const LayerRouting& routing) {
+    std::seed_seq sequence = {static_cast<int64_t>(seed), iteration.value(),
+                              static_cast<int64_t>(layer.value())};
+    std::mt19937 random(sequence);
+    const auto workers = static_cast<uint32_t>(routing.tokens.num_workers());
+    std::vector<Lend> lends;
+    for (size_t i = 0; i < routing.home_of_expert.size(); ++i) {
+      const ExpertId expert(static_cast<int32_t>(i));
+      const WorkerRank from = routing.home_of_expert[i];
+      const WorkerRank to(static_cast<int32_t>(random() % workers));
+      if (to != from) lends.push_back({expert, from, to});
+    }
+    std::shuffle(lends.begin(), lends.end(), random);
+    return lends;
+  };
+}
+
+}  // namespace balancemoe::worker

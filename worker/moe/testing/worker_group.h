@@ -1,0 +1,36 @@
+#ifndef BALANCEMOE_WORKER_MOE_TESTING_WORKER_GROUP_H_
+#define BALANCEMOE_WORKER_MOE_TESTING_WORKER_GROUP_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+
+#include "worker/moe/testing/lending_agent.h"
+#include "worker/transport/transport.h"
+
+namespace balancemoe::worker {
+
+struct WorkerGroupOptions {
+  int32_t workers = 2;
+  int32_t layers = 1;
+  int32_t experts = 4;
+  int64_t expert_bytes = 0;
+  // None: no lends.
+  LendChooser lends;
+  // Puts something around a worker's transport.
+  std::function<std::unique_ptr<Transport>(std::unique_ptr<Transport>)> wrap;
+};
+
+// Runs `worker` on `options.workers` threads, each with an agent of its own
+// over the loopback transport, and returns when all have ended. An exception of
+// one becomes a test failure.
+void RunWorkers(const WorkerGroupOptions& options,
+                const std::function<void(LendingAgent& agent)>& worker);
+
+// Lends drawn at random from (seed, iteration, layer): each expert with tokens
+// stays or goes to any other worker.
+LendChooser RandomLends(uint64_t seed);
+
+}  // namespace balancemoe::worker
+
+#endif  // BALANCEMOE_WORKER_MOE_TESTING_WORKER_GROUP_H_

@@ -1,0 +1,174 @@
+#include "worker/agent/local_agent.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "common/planning/layer_snapshot.h"
+#include "tests/fixtures/status_matchers.h"
+#include "worker/agent/testing/on_all_ranks.h"
+#include "worker/transport/local_rendezvous.h"
+#include "worker/transport/loopback/loopback_hub.h"
+
+namespace balancemoe::worker {
+namespace {
+
+using ::testing::Each;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+
+constexpr int32_t kWorkers = 3;
+
+constexpr CostModel kCost = {.expert_launch_us = 1,
+                             .us_per_token = 1,
+                             .backward_factor = 2,
+                             .link_latency_us = 1,
+                             .link_us_per_byte = 0.001,
+                             .overlap_slowdown = 1,
+                             .host_cpu_us_per_byte = 0,
+                             .expert_bytes = 1000,
+                             .token_bytes = 64};
+
+LocalAgentOptions TwoLayersOfSixExperts() {
+  LocalAgentOptions options;
+  options.layers = 2;
+  options.experts_per_layer = 6;
+  options.expert_bytes = 1000;
+  options.cost_model = kCost;
+  return options;
+}
+
+// Worker 0's experts get nearly all tokens.
+const std::vector<int64_t> kSkewed = {400, 300, 10, 10, 10, 10};
+
+class LocalAgentTest : public ::testing::Test {
+ protected:
+  absl::StatusOr<std::unique_ptr<Agent>> Create(
+      int32_t rank, const LocalAgentOptions& options) {
+    auto transport = hub_.Factory()({.rank = WorkerRank(rank),
+                                     .world_size = kWorkers,
+                                     .connect_timeout = absl::Seconds(20)},
+                                    rendezvous_);
+    if (!transport.ok()) return transport.status();
+    return LocalAgent::Create(options, *std::move(transport));
+  }
+
+  LocalRendezvous rendezvous_;
+  LoopbackHub hub_;
+};
+
+TEST_F(LocalAgentTest, AllWorkersMakeTheSamePlanOfTheSameCounts) {
+  const auto routings = OnAllRanks(kWorkers, [&](int32_t rank) {
+    auto agent = Create(rank, TwoLayersOfSixExperts());
+    EXPECT_THAT(agent, IsOk());
+    (*agent)->BeginIteration(Iteration(1));
+    return (*agent)->PlanLayer(LayerId(0), kSkewed);
+  });
+
+  ASSERT_THAT(routings, Each(IsOk()));
+  const LayerRouting& first = *routings[0];
+  EXPECT_THAT(first.lends, Not(IsEmpty()));
+  EXPECT_EQ(first.tokens.TokensOfExpert(ExpertId(0)), 1200);
+  EXPECT_GT(first.predicted_us, 0);
+  const std::vector<int32_t> spare_slots(kWorkers, 4);
+  EXPECT_THAT(ValidateLends(first.lends, first.home_of_expert, spare_slots),
+              IsOk());
+  for (const auto& routing : routings) {
+    EXPECT_EQ(routing->lends, first.lends);
+    EXPECT_EQ(routing->tokens, first.tokens);
+    EXPECT_EQ(routing->plan, PlanId(1));
+  }
+}
+
+TEST_F(LocalAgentTest, StaticPlansNothing) {
+  LocalAgentOptions options = TwoLayersOfSixExperts();
+  options.policy = "static";
+  const auto lends = OnAllRanks(kWorkers, [&](int32_t rank) {
+    auto agent = Create(rank, options);
+    EXPECT_THAT(agent, IsOk());
+    EXPECT_EQ((*agent)->policy(), "static@inline");
+    const auto routing = (*agent)->PlanLayer(LayerId(0), kSkewed);
+    EXPECT_EQ((*agent)->counters().plans_none, 1);
+    return routing->lends;
+  });
+
+  EXPECT_THAT(lends, Each(IsEmpty()));
+}
+
+TEST_F(LocalAgentTest, NoTransfersBeforeAllWorkersReportedACostModel) {
+  LocalAgentOptions options = TwoLayersOfSixExperts();
+  options.cost_model.reset();
+  const auto lends = OnAllRanks(kWorkers, [&](int32_t rank) {
+    auto agent = Create(rank, options);
+    EXPECT_THAT(agent, IsOk());
+    if (rank != 1) (*agent)->ReportCostModel(kCost);
+    const auto before = (*agent)->PlanLayer(LayerId(0), kSkewed);
+    EXPECT_THAT(before->lends, IsEmpty());
+    if (rank == 1) (*agent)->ReportCostModel(kCost);
+    return (*agent)->PlanLayer(LayerId(1), kSkewed)->lends;
+  });
+
+  EXPECT_THAT(lends, Each(Not(IsEmpty())));
+}
+
+TEST_F(LocalAgentTest, WorkersWithOtherNumbersAreNamed) {
+  const auto agents = OnAllRanks(kWorkers, [&](int32_t rank) {
+    LocalAgentOptions options = TwoLayersOfSixExperts();
+    if (rank == 2) options.experts_per_layer = 7;
+    return Create(rank, options).status();
+  });
+
+  EXPECT_THAT(agents[0],
+              IsStatus(absl::StatusCode::kFailedPrecondition,
+                       HasSubstr("worker 2 has 2 layers of 7 experts")));
+  EXPECT_THAT(agents[2], HasCode(absl::StatusCode::kFailedPrecondition));
+}
+
+TEST_F(LocalAgentTest, WorkersWithOtherPoliciesAreRefused) {
+  const auto agents = OnAllRanks(kWorkers, [&](int32_t rank) {
+    LocalAgentOptions options = TwoLayersOfSixExperts();
+    if (rank == 1) options.policy = "static";
+    return Create(rank, options).status();
+  });
+
+  EXPECT_THAT(agents, Each(IsStatus(absl::StatusCode::kFailedPrecondition,
+                                    HasSubstr("different policies"))));
+}
+
+TEST_F(LocalAgentTest, WrongLoadsAreInvalid) {
+  const auto statuses = OnAllRanks(kWorkers, [&](int32_t rank) {
+    auto agent = Create(rank, TwoLayersOfSixExperts());
+    EXPECT_THAT(agent, IsOk());
+    EXPECT_THAT((*agent)->PlanLayer(LayerId(2), kSkewed),
+                IsStatus(absl::StatusCode::kInvalidArgument,
+                         HasSubstr("layer 2: the job has layers 0 to 1")));
+    EXPECT_THAT((*agent)->PlanLayer(LayerId(0), {1, 2}),
+                IsStatus(absl::StatusCode::kInvalidArgument,
+                         HasSubstr("2 loads for 6 experts")));
+    return (*agent)->PlanLayer(LayerId(0), {1, 1, 1, 1, 1, -5}).status();
+  });
+
+  EXPECT_THAT(statuses, Each(IsStatus(absl::StatusCode::kInvalidArgument,
+                                      HasSubstr("expert 5 has a load of -5"))));
+}
+
+TEST_F(LocalAgentTest, WorkersAtDifferentLayersAreToldSo) {
+  const auto statuses = OnAllRanks(kWorkers, [&](int32_t rank) {
+    auto agent = Create(rank, TwoLayersOfSixExperts());
+    EXPECT_THAT(agent, IsOk());
+    (*agent)->BeginIteration(Iteration(5));
+    return (*agent)->PlanLayer(LayerId(rank == 2 ? 1 : 0), kSkewed).status();
+  });
+
+  EXPECT_THAT(statuses[0],
+              IsStatus(absl::StatusCode::kFailedPrecondition,
+                       HasSubstr("worker 2 plans layer 1 of iteration 5")));
+  EXPECT_THAT(statuses[2], HasCode(absl::StatusCode::kFailedPrecondition));
+}
+
+}  // namespace
+}  // namespace balancemoe::worker

@@ -51,9 +51,10 @@ absl::Status ValidateSnapshot(const LayerSnapshot& snapshot) {
           snapshot.spare_slots[static_cast<size_t>(worker)], " spare slots"));
     }
     for (const int64_t tokens : snapshot.tokens.Row(WorkerRank(worker))) {
-      if (tokens < 0) {
-        return absl::InvalidArgumentError(absl::StrCat(
-            "snapshot: worker ", worker, " has a load of ", tokens));
+      if (tokens < 0 || tokens > kMostTokens) {
+        return absl::InvalidArgumentError(
+            absl::StrCat("snapshot: worker ", worker, " has a load of ", tokens,
+                         " for one expert; loads are 0 to ", kMostTokens));
       }
     }
   }

@@ -22,13 +22,18 @@ struct LayerSnapshot {
   CostModel cost;
 };
 
+// More tokens of one worker for one expert are no load but an error; sums over
+// 1,024 workers and experts stay far from overflow.
+inline constexpr int64_t kMostTokens = int64_t{1} << 40;
+
 // FastMoE's placement: equal runs of neighbouring experts, expert e on worker
 // floor(e * W / E); e // (E / W) where W divides E. [E]
 std::vector<WorkerRank> ContiguousPlacement(int32_t num_workers,
                                             int32_t num_experts);
 
 // Errors: InvalidArgument, naming what does not fit: sizes, a home outside the
-// group, a negative load or slot count, or a cost model that is not valid.
+// group, a negative load or slot count, more than kMostTokens, or a cost model
+// that is not valid.
 absl::Status ValidateSnapshot(const LayerSnapshot& snapshot);
 
 }  // namespace balancemoe

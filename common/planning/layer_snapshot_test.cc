@@ -74,7 +74,16 @@ INSTANTIATE_TEST_SUITE_P(
                       [](LayerSnapshot& s) {
                         s.tokens.MutableRow(WorkerRank(1))[2] = -7;
                       },
-                      "snapshot: worker 1 has a load of -7"},
+                      "snapshot: worker 1 has a load of -7 for one expert; "
+                      "loads are 0 to "
+                      "1099511627776"},
+        WrongSnapshot{
+            "LoadAbsurd",
+            [](LayerSnapshot& s) {
+              s.tokens.MutableRow(WorkerRank(0))[1] = kMostTokens + 1;
+            },
+            "snapshot: worker 0 has a load of 1099511627777 for one expert; "
+            "loads are 0 to 1099511627776"},
         WrongSnapshot{"CostUnmeasured",
                       [](LayerSnapshot& s) { s.cost = CostModel(); },
                       "cost model: us_per_token is 0; a token takes some "

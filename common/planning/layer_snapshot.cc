@@ -3,8 +3,27 @@
 #include <cstddef>
 
 #include "absl/strings/str_cat.h"
+#include "common/status_macros.h"
 
 namespace balancemoe {
+namespace {
+
+absl::Status ValidateWorker(const LayerSnapshot& snapshot, WorkerRank worker) {
+  const int32_t slots = snapshot.spare_slots[worker.index()];
+  if (slots < 0) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "snapshot: worker ", worker.value(), " has ", slots, " spare slots"));
+  }
+  for (const int64_t tokens : snapshot.tokens.Row(worker)) {
+    if (tokens >= 0 && tokens <= kMostTokens) continue;
+    return absl::InvalidArgumentError(
+        absl::StrCat("snapshot: worker ", worker.value(), " has a load of ",
+                     tokens, " for one expert; loads are 0 to ", kMostTokens));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
 
 std::vector<WorkerRank> ContiguousPlacement(int32_t num_workers,
                                             int32_t num_experts) {
@@ -45,18 +64,7 @@ absl::Status ValidateSnapshot(const LayerSnapshot& snapshot) {
     }
   }
   for (int32_t worker = 0; worker < workers; ++worker) {
-    if (snapshot.spare_slots[static_cast<size_t>(worker)] < 0) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "snapshot: worker ", worker, " has ",
-          snapshot.spare_slots[static_cast<size_t>(worker)], " spare slots"));
-    }
-    for (const int64_t tokens : snapshot.tokens.Row(WorkerRank(worker))) {
-      if (tokens < 0 || tokens > kMostTokens) {
-        return absl::InvalidArgumentError(
-            absl::StrCat("snapshot: worker ", worker, " has a load of ", tokens,
-                         " for one expert; loads are 0 to ", kMostTokens));
-      }
-    }
+    BMOE_RETURN_IF_ERROR(ValidateWorker(snapshot, WorkerRank(worker)));
   }
   return ValidateCostModel(snapshot.cost);
 }

@@ -19,6 +19,9 @@ function(_balancemoe_common_settings target torch)
     PRIVATE -Wall -Wextra -Wshadow -Wnon-virtual-dtor
             $<$<BOOL:${BALANCEMOE_WARNINGS_AS_ERRORS}>:-Werror>)
   if(torch)
+    # The precompiled header is made for libraries; a program, which CMake would
+    # compile with -fPIE, could not use it.
+    target_compile_options(${target} PRIVATE -fPIC)
     target_precompile_headers(${target} REUSE_FROM balancemoe_torch_pch)
   endif()
 endfunction()

@@ -1,8 +1,11 @@
 #include "worker/moe/testing/worker_group.h"
 
 #include <gtest/gtest.h>
+#include <torch/torch.h>
 
+#include <algorithm>
 #include <exception>
+#include <optional>
 #include <random>
 #include <thread>
 #include <utility>
@@ -19,6 +22,7 @@ namespace {
 void RunWorker(const WorkerGroupOptions& options, LoopbackHub& hub,
                int32_t rank,
                const std::function<void(LendingAgent& agent)>& worker) {
+  at::set_num_threads(1);
   LocalRendezvous rendezvous;
   auto transport = hub.Factory()({.rank = WorkerRank(rank),
                                   .world_size = options.workers,
@@ -29,7 +33,8 @@ void RunWorker(const WorkerGroupOptions& options, LoopbackHub& hub,
   auto local = LocalAgent::Create({.layers = options.layers,
                                    .experts_per_layer = options.experts,
                                    .expert_bytes = options.expert_bytes,
-                                   .policy = "static"},
+                                   .policy = "static",
+                                   .cost_model = std::nullopt},
                                   *std::move(transport));
   ASSERT_TRUE(local.ok()) << local.status();
   const LendChooser none = [](Iteration, LayerId, const LayerRouting&) {

@@ -1,0 +1,140 @@
+#include "worker/moe/testing/training.h"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <memory>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/mutex.h"
+#include "worker/moe/moe_layer.h"
+
+namespace balancemoe::worker {
+namespace {
+
+// One worker's part of the run.
+class Trainer {
+ public:
+  Trainer(const TrainingOptions& options, LendingAgent& agent)
+      : options_(options),
+        agent_(agent),
+        rank_(agent.transport().rank().value()) {
+    for (int32_t layer = 0; layer < options.layers; ++layer) {
+      layers_.push_back(MoeLayer(MoeLayerOptions{.layer = LayerId(layer),
+                                                 .hidden = options.hidden,
+                                                 .ffn = options.ffn,
+                                                 .experts = options.experts,
+                                                 .top_k = options.top_k,
+                                                 .seed = options.seed},
+                                 agent));
+      if (options.router) layers_.back()->SetRouter(options.router);
+      for (auto& item : layers_.back()->named_parameters()) {
+        // Gates are not summed up here, so each worker's is its own.
+        const bool gate = item.key().rfind("gate", 0) == 0;
+        names_.push_back(absl::StrCat("layer", layer, ".", item.key(),
+                                      gate ? absl::StrCat(".", rank_) : ""));
+        parameters_.push_back(item.value());
+      }
+    }
+  }
+
+  TrainingRecord Run() {
+    torch::optim::Adam adam(parameters_, torch::optim::AdamOptions(1e-3));
+    for (int64_t step = 0; step < options_.steps; ++step) {
+      adam.zero_grad();
+      for (int64_t micro = 0; micro < options_.micro_batches; ++micro) {
+        Backward(step, micro);
+      }
+      adam.step();
+    }
+    for (size_t i = 0; i < parameters_.size(); ++i) {
+      Keep(absl::StrCat(names_[i], ".value"), parameters_[i]);
+      const auto& state = static_cast<torch::optim::AdamParamState&>(
+          *adam.state().at(parameters_[i].unsafeGetTensorImpl()));
+      Keep(absl::StrCat(names_[i], ".exp_avg"), state.exp_avg());
+      Keep(absl::StrCat(names_[i], ".exp_avg_sq"), state.exp_avg_sq());
+    }
+    return std::move(record_);
+  }
+
+ private:
+  void Backward(int64_t step, int64_t micro) {
+    const int64_t number = step * options_.micro_batches + micro;
+    agent_.BeginIteration(Iteration(number));
+    const int64_t tokens = options_.tokens[static_cast<size_t>(rank_)];
+    const uint64_t seed =
+        options_.seed * 1000 + static_cast<uint64_t>(number * 10 + rank_);
+    const torch::Tensor input =
+        Values({tokens, options_.hidden}, seed).requires_grad_();
+    torch::Tensor hidden = input;
+    torch::Tensor loss = torch::zeros({});
+    for (MoeLayer& layer : layers_) {
+      hidden = hidden + torch::tanh(layer->forward(hidden));
+      loss = loss + 0.01 * layer->aux_loss();
+    }
+    loss = loss + (hidden * Values({tokens, options_.hidden}, seed + 7)).sum();
+    loss.backward();
+
+    const std::string at = absl::StrCat(number, ".", rank_);
+    Keep(absl::StrCat("output.", at), hidden);
+    Keep(absl::StrCat("input_grad.", at), input.grad());
+    for (size_t i = 0; i < parameters_.size(); ++i) {
+      Keep(absl::StrCat(names_[i], ".grad.", number), parameters_[i].grad());
+    }
+  }
+
+  void Keep(const std::string& name, const torch::Tensor& value) {
+    ASSERT_TRUE(value.defined()) << name;
+    record_[name] = value.detach().clone();
+  }
+
+  const TrainingOptions& options_;
+  LendingAgent& agent_;
+  const int32_t rank_;
+  std::vector<MoeLayer> layers_;
+  std::vector<std::string> names_;
+  std::vector<torch::Tensor> parameters_;
+  TrainingRecord record_;
+};
+
+}  // namespace
+
+torch::Tensor Values(at::IntArrayRef shape, uint64_t seed) {
+  at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(seed);
+  return torch::empty(shape).uniform_(-1, 1, generator);
+}
+
+TrainingRecord Train(const TrainingOptions& options, LendChooser lends) {
+  Mutex mutex;
+  TrainingRecord record;
+  RunWorkers({.workers = options.workers,
+              .layers = options.layers,
+              .experts = static_cast<int32_t>(options.experts),
+              .expert_bytes = ExpertShape{options.hidden, options.ffn}.bytes(),
+              .lends = std::move(lends),
+              .wrap = nullptr},
+             [&](LendingAgent& agent) {
+               TrainingRecord mine = Trainer(options, agent).Run();
+               const MutexLock lock(&mutex);
+               record.merge(std::move(mine));
+             });
+  return record;
+}
+
+void ExpectSameBits(const TrainingRecord& expected,
+                    const TrainingRecord& actual) {
+  ASSERT_EQ(expected.size(), actual.size());
+  for (const auto& [name, tensor] : expected) {
+    ASSERT_TRUE(actual.contains(name)) << name;
+    const torch::Tensor& other = actual.at(name);
+    ASSERT_EQ(tensor.sizes(), other.sizes()) << name;
+    EXPECT_EQ(std::memcmp(tensor.const_data_ptr(), other.const_data_ptr(),
+                          tensor.nbytes()),
+              0)
+        << name << " differs by up to "
+        << (tensor - other).abs().max().item<float>();
+  }
+}
+
+}  // namespace balancemoe::worker

@@ -1,0 +1,50 @@
+#ifndef BALANCEMOE_WORKER_MOE_TESTING_TRAINING_H_
+#define BALANCEMOE_WORKER_MOE_TESTING_TRAINING_H_
+
+#include <torch/torch.h>
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "worker/moe/gate.h"
+#include "worker/moe/testing/worker_group.h"
+
+namespace balancemoe::worker {
+
+// A small training run of stacked MoE layers.
+struct TrainingOptions {
+  int32_t workers = 2;
+  int32_t layers = 1;
+  int64_t hidden = 16;
+  int64_t ffn = 32;
+  int64_t experts = 4;
+  int64_t top_k = 2;
+  // Tokens of each worker, [W].
+  std::vector<int64_t> tokens = {};
+  int64_t steps = 1;
+  // Forwards and backwards per step.
+  int64_t micro_batches = 1;
+  uint64_t seed = 1;
+  // Instead of top-k, when given.
+  Router router = {};
+};
+
+// Everything that training produced, by name: outputs and input gradients per
+// worker, step and micro-batch, gradients after each backward, parameters and
+// optimizer state at the end.
+using TrainingRecord = std::map<std::string, torch::Tensor>;
+
+TrainingRecord Train(const TrainingOptions& options, LendChooser lends);
+
+// Deterministic values in [-1, 1), by `seed`.
+torch::Tensor Values(at::IntArrayRef shape, uint64_t seed);
+
+// Whether both records hold the same names and the same bits.
+void ExpectSameBits(const TrainingRecord& expected,
+                    const TrainingRecord& actual);
+
+}  // namespace balancemoe::worker
+
+#endif  // BALANCEMOE_WORKER_MOE_TESTING_TRAINING_H_

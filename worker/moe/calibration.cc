@@ -1,0 +1,286 @@
+#include "worker/moe/calibration.h"
+
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+#include "common/clock.h"
+#include "common/status_macros.h"
+#include "worker/moe/expert_ffn.h"
+#include "worker/moe/processor_time.h"
+#include "worker/transport/transport.h"
+
+namespace balancemoe::worker {
+namespace {
+
+constexpr int kRounds = 5;
+// Of one timed forward and backward; some ten milliseconds of one core.
+constexpr double kFlops = 1e9;
+constexpr int64_t kMinTokens = 32;
+constexpr int64_t kMaxTokens = 512;
+constexpr size_t kSmallTransferBytes = 64;
+constexpr int64_t kMaxOverlapBytes = int64_t{64} << 20;
+constexpr double kMaxSlowdown = 4;
+
+double Median(std::vector<double> values) {
+  if (values.empty()) return 0;
+  const auto middle =
+      values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
+}
+
+struct ComputeTimes {
+  double forward_us = 0;
+  double backward_us = 0;
+};
+
+// What transfers of one round did to the computation beside them.
+struct OverlapTimes {
+  double extra_us = 0;
+  double other_threads_us = 0;
+  double transfer_us = 0;
+  double bytes = 0;
+};
+
+class Calibrator {
+ public:
+  Calibrator(const ExpertShape& shape, Transport& transport)
+      : shape_(shape), transport_(transport), slots_(MakeExpertSlab(shape, 2)) {
+    const torch::NoGradGuard no_grad;
+    for (const ExpertSlot& slot : slots_) {
+      for (const torch::Tensor& part : slot.tensors.all) part.fill_(0.01);
+    }
+    const double flops_per_token =
+        12.0 * static_cast<double>(shape.hidden * shape.ffn);
+    large_ =
+        std::clamp(static_cast<int64_t>(kFlops / flops_per_token) / 16 * 16,
+                   kMinTokens, kMaxTokens);
+  }
+
+  absl::StatusOr<CostModel> Run() {
+    CostModel model;
+    model.expert_bytes = shape_.bytes();
+    model.token_bytes = shape_.hidden * static_cast<int64_t>(sizeof(float));
+    BMOE_ASSIGN_OR_RETURN(const ComputeTimes large, MeasureCompute(large_));
+    BMOE_ASSIGN_OR_RETURN(const ComputeTimes small, MeasureCompute(large_ / 4));
+    FitCompute(small, large, model);
+    if (transport_.world_size() == 1) return model;
+
+    BMOE_ASSIGN_OR_RETURN(model.link_latency_us,
+                          MeasureTransfer(kSmallTransferBytes));
+    BMOE_ASSIGN_OR_RETURN(const double expert_us,
+                          MeasureTransfer(slots_[kParameters].bytes.size()));
+    model.link_us_per_byte = std::max(expert_us - model.link_latency_us, 0.0) /
+                             static_cast<double>(shape_.bytes());
+    BMOE_ASSIGN_OR_RETURN(
+        const OverlapTimes overlap,
+        MeasureOverlap(large.forward_us + large.backward_us, expert_us));
+    FitOverlap(overlap, model);
+    return model;
+  }
+
+ private:
+  static constexpr size_t kParameters = 0;
+  static constexpr size_t kGradients = 1;
+
+  double Since(absl::Time start) const {
+    return absl::ToDoubleMicroseconds(clock_.Now() - start);
+  }
+
+  // One expert, forward and backward.
+  ComputeTimes Compute(const torch::Tensor& x) const {
+    const ExpertTensors& parameters = slots_[kParameters].tensors;
+    FfnActivations activations;
+    const absl::Time start = clock_.Now();
+    const torch::Tensor out = FfnForward(x, parameters, activations);
+    const double forward_us = Since(start);
+    FfnBackward(out, x, activations, parameters, slots_[kGradients].tensors);
+    return {forward_us, Since(start) - forward_us};
+  }
+
+  absl::StatusOr<ComputeTimes> MeasureCompute(int64_t tokens) {
+    const torch::Tensor x = torch::ones({tokens, shape_.hidden});
+    std::vector<double> forward;
+    std::vector<double> backward;
+    // The first round pays for page faults and is not counted.
+    for (int round = -1; round < kRounds; ++round) {
+      BMOE_RETURN_IF_ERROR(transport_.Barrier());
+      const ComputeTimes times = Compute(x);
+      if (round < 0) continue;
+      forward.push_back(times.forward_us);
+      backward.push_back(times.backward_us);
+    }
+    return ComputeTimes{Median(std::move(forward)),
+                        Median(std::move(backward))};
+  }
+
+  void FitCompute(const ComputeTimes& small, const ComputeTimes& large,
+                  CostModel& model) const {
+    const auto small_tokens = static_cast<double>(large_ / 4);
+    const auto large_tokens = static_cast<double>(large_);
+    const double slope =
+        (large.forward_us - small.forward_us) / (large_tokens - small_tokens);
+    // Noise can turn the line round; then all is per token.
+    const double most = large.forward_us / large_tokens;
+    model.us_per_token = slope > 0 ? std::min(slope, most) : most;
+    model.expert_launch_us =
+        large.forward_us - large_tokens * model.us_per_token;
+    model.backward_factor = large.backward_us / large.forward_us;
+  }
+
+  // The neighbour in one of two pairings, 0-1 2-3 .. and 1-2 3-4 .., which give
+  // every worker of two or more one at least.
+  std::optional<WorkerRank> Partner(int pairing) const {
+    const int32_t partner =
+        ((transport_.rank().value() + pairing) ^ 1) - pairing;
+    if (partner < 0 || partner >= transport_.world_size()) return std::nullopt;
+    return WorkerRank(partner);
+  }
+
+  bool IsSender(WorkerRank partner, int direction) const {
+    return (transport_.rank() < partner) == (direction == 0);
+  }
+
+  // `count` transfers of `bytes` each in one direction of a pairing.
+  absl::StatusOr<std::unique_ptr<TransferBatch>> Start(WorkerRank partner,
+                                                       bool send, size_t bytes,
+                                                       int64_t count) {
+    std::vector<Transfer> transfers;
+    for (int64_t i = 0; i < count; ++i) {
+      transfers.push_back(
+          {send ? Transfer::Direction::kSend : Transfer::Direction::kReceive,
+           partner,
+           send ? slots_[kParameters].bytes.first(bytes)
+                : Received(static_cast<size_t>(i)).first(bytes)});
+    }
+    return transport_.StartTransfers(transfers);
+  }
+
+  absl::Span<std::byte> Received(size_t i) {
+    while (received_.size() <= i) {
+      received_.push_back(MakeExpertSlab(shape_, 1).front());
+    }
+    return received_[i].bytes;
+  }
+
+  // Wall time in microseconds until `bytes` have come, the median over rounds
+  // and neighbours.
+  absl::StatusOr<double> MeasureTransfer(size_t bytes) {
+    std::vector<double> times;
+    for (int step = -4; step < 4 * kRounds; ++step) {
+      const std::optional<WorkerRank> partner = Partner(step & 1);
+      BMOE_RETURN_IF_ERROR(transport_.Barrier());
+      if (!partner.has_value()) continue;
+      const bool send = IsSender(*partner, (step >> 1) & 1);
+      const absl::Time start = clock_.Now();
+      BMOE_ASSIGN_OR_RETURN(const auto batch, Start(*partner, send, bytes, 1));
+      BMOE_RETURN_IF_ERROR(batch->Wait(0, ComputeStream{}));
+      if (!send && step >= 0) times.push_back(Since(start));
+    }
+    return Median(std::move(times));
+  }
+
+  // Transfers for as long as computing takes, the same number on all workers.
+  absl::StatusOr<int64_t> TransfersPerRound(double compute_us,
+                                            double expert_us) {
+    const std::array<double, 2> mine = {compute_us, expert_us};
+    std::vector<double> all(mine.size() *
+                            static_cast<size_t>(transport_.world_size()));
+    BMOE_RETURN_IF_ERROR(transport_.AllGather(
+        absl::MakeConstSpan(reinterpret_cast<const std::byte*>(mine.data()),
+                            sizeof(mine)),
+        absl::MakeSpan(reinterpret_cast<std::byte*>(all.data()),
+                       all.size() * sizeof(double)),
+        ComputeStream{}));
+    double compute = 0;
+    double transfer = 0;
+    for (size_t i = 0; i < all.size(); i += 2) {
+      compute += all[i];
+      transfer += all[i + 1];
+    }
+    const int64_t most =
+        std::max<int64_t>(kMaxOverlapBytes / shape_.bytes(), 1);
+    if (transfer <= 0) return 1;
+    return std::clamp<int64_t>(static_cast<int64_t>(compute / transfer), 1,
+                               std::min<int64_t>(most, 16));
+  }
+
+  absl::StatusOr<OverlapTimes> MeasureOverlap(double alone_us,
+                                              double expert_us) {
+    BMOE_ASSIGN_OR_RETURN(const int64_t count,
+                          TransfersPerRound(alone_us, expert_us));
+    const torch::Tensor x = torch::ones({large_, shape_.hidden});
+    std::vector<double> extra;
+    std::vector<double> cpu;
+    std::vector<double> transfer;
+    for (int step = 0; step < 2 * kRounds; ++step) {
+      const std::optional<WorkerRank> partner = Partner(step & 1);
+      BMOE_RETURN_IF_ERROR(transport_.Barrier());
+      if (!partner.has_value()) {
+        Compute(x);
+        continue;
+      }
+      const absl::Duration cpu_start = OtherThreadsProcessorTime();
+      const absl::Time start = clock_.Now();
+      BMOE_ASSIGN_OR_RETURN(const auto batch,
+                            Start(*partner, IsSender(*partner, (step >> 1) & 1),
+                                  slots_[kParameters].bytes.size(), count));
+      Compute(x);
+      extra.push_back(Since(start) - alone_us);
+      double last_us = 0;
+      for (size_t i = 0; i < static_cast<size_t>(count); ++i) {
+        BMOE_RETURN_IF_ERROR(batch->Wait(i, ComputeStream{}));
+        last_us =
+            std::max(last_us, absl::ToDoubleMicroseconds(batch->Elapsed(i)));
+      }
+      transfer.push_back(last_us);
+      cpu.push_back(
+          absl::ToDoubleMicroseconds(OtherThreadsProcessorTime() - cpu_start));
+    }
+    return OverlapTimes{.extra_us = Median(std::move(extra)),
+                        .other_threads_us = Median(std::move(cpu)),
+                        .transfer_us = Median(std::move(transfer)),
+                        .bytes = static_cast<double>(count * shape_.bytes())};
+  }
+
+  static void FitOverlap(const OverlapTimes& times, CostModel& model) {
+    const double extra = std::max(times.extra_us, 0.0);
+    const double host = std::min(extra, std::max(times.other_threads_us, 0.0));
+    model.host_cpu_us_per_byte = host / times.bytes;
+    // While a transfer is under way, compute advances at 1 / slowdown of its
+    // pace.
+    const double lost =
+        times.transfer_us > 0 ? (extra - host) / times.transfer_us : 0;
+    model.overlap_slowdown =
+        lost < 1 - 1 / kMaxSlowdown ? 1 / (1 - lost) : kMaxSlowdown;
+  }
+
+  const ExpertShape shape_;
+  Transport& transport_;
+  const SteadyClock clock_;
+  const std::vector<ExpertSlot> slots_;
+  std::vector<ExpertSlot> received_;
+  int64_t large_ = kMinTokens;
+};
+
+}  // namespace
+
+absl::StatusOr<CostModel> Calibrate(const ExpertShape& shape, Agent& agent) {
+  const torch::NoGradGuard no_grad;
+  BMOE_ASSIGN_OR_RETURN(const CostModel model,
+                        Calibrator(shape, agent.transport()).Run());
+  agent.ReportCostModel(model);
+  return model;
+}
+
+}  // namespace balancemoe::worker

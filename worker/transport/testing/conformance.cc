@@ -28,7 +28,10 @@ TransportConformanceTest::TransportConformanceTest()
     : factory_(std::get<0>(GetParam()).make_factory()) {}
 
 GroupOptions TransportConformanceTest::Options(int32_t rank) const {
-  return {.rank = WorkerRank(rank), .world_size = world_size()};
+  return {.rank = WorkerRank(rank),
+          .world_size = world_size(),
+          .connect_timeout = absl::Seconds(20),
+          .operation_timeout = absl::Seconds(30)};
 }
 
 absl::StatusOr<std::unique_ptr<Transport>> TransportConformanceTest::Make(

@@ -1,0 +1,244 @@
+#include "worker/transport/gloo/gloo_group.h"
+
+#include <gloo/transport/pair.h>
+
+#include <algorithm>
+#include <exception>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "common/status_macros.h"
+
+namespace balancemoe::worker {
+namespace {
+
+// How long the cause of a broken connection may take to arrive on another.
+constexpr absl::Duration kNewsDelay = absl::Milliseconds(300);
+// How long leaving may take when peers do not read, in all.
+constexpr absl::Duration kFarewell = absl::Milliseconds(200);
+
+}  // namespace
+
+GlooGroup::GlooGroup(const GroupOptions& options, GlooMesh mesh)
+    : options_(options),
+      mesh_(std::move(mesh)),
+      hearts_(static_cast<size_t>(options.world_size)),
+      greeted_(static_cast<size_t>(options.world_size)),
+      left_(static_cast<size_t>(options.world_size)) {
+  for (int32_t peer = 0; peer < options_.world_size; ++peer) {
+    if (peer == options_.rank.value()) continue;
+    hearts_[static_cast<size_t>(peer)] = std::make_unique<GlooHeartLoop>(
+        context(GlooPurpose::kControl), WorkerRank(peer),
+        [this](WorkerRank from, GlooNews news, absl::string_view text) {
+          OnNews(from, news, text);
+        });
+  }
+  // Not before all are there: each may have news for all others.
+  for (const auto& heart : hearts_) {
+    if (heart != nullptr) heart->Start();
+  }
+}
+
+GlooGroup::~GlooGroup() {
+  bool healthy = false;
+  {
+    MutexLock lock(&mutex_);
+    healthy = state_ == State::kReady;
+  }
+  const absl::Time deadline = clock_.Now() + kFarewell;
+  for (const auto& heart : hearts_) {
+    if (heart != nullptr && healthy) heart->Tell(GlooNews::kLeaving, "");
+  }
+  for (const auto& heart : hearts_) {
+    if (heart == nullptr) continue;
+    heart->Flush(std::max(deadline - clock_.Now(), absl::Milliseconds(1)));
+  }
+  for (const auto& heart : hearts_) {
+    if (heart != nullptr) heart->End();
+  }
+  // The contexts go without close(), which would reset the connections and lose
+  // what peers have not read yet.
+}
+
+absl::Status GlooGroup::Greet(absl::Duration timeout) {
+  absl::Time deadline = clock_.Now() + timeout;
+  for (const auto& heart : hearts_) {
+    if (heart != nullptr) heart->Tell(GlooNews::kConnected, "");
+  }
+  std::vector<int32_t> missing;
+  {
+    MutexLock lock(&mutex_);
+    greeted_[options_.rank.index()] = true;
+    while (true) {
+      missing.clear();
+      for (int32_t peer = 0; peer < options_.world_size; ++peer) {
+        if (!greeted_[static_cast<size_t>(peer)]) missing.push_back(peer);
+      }
+      if (missing.empty()) return absl::OkStatus();
+      if (state_ != State::kReady) {
+        // A quick rank may abort while greetings of slow ones are on their way.
+        deadline = std::min(deadline, aborted_at_ + kNewsDelay);
+      }
+      const absl::Duration left = deadline - clock_.Now();
+      if (left <= absl::ZeroDuration()) break;
+      changed_.WaitFor(&mutex_, left);
+    }
+  }
+  BMOE_RETURN_IF_ERROR(status());
+  const std::string reason =
+      absl::StrCat("workers ", absl::StrJoin(missing, ", "),
+                   " did not connect with all others within ",
+                   absl::FormatDuration(options_.connect_timeout));
+  Abort(reason);
+  return absl::DeadlineExceededError(reason);
+}
+
+void GlooGroup::OnNews(WorkerRank peer, GlooNews news, absl::string_view text) {
+  switch (news) {
+    case GlooNews::kConnected:
+    case GlooNews::kLeaving: {
+      MutexLock lock(&mutex_);
+      (news == GlooNews::kConnected ? greeted_ : left_)[peer.index()] = true;
+      changed_.NotifyAll();
+      return;
+    }
+    case GlooNews::kAborted:
+      Abort(text);
+      return;
+    case GlooNews::kDead:
+      Abort(absl::StrCat("worker ", peer.value(),
+                         " is gone: its connection broke"));
+      return;
+  }
+}
+
+absl::Status GlooGroup::status() {
+  MutexLock lock(&mutex_);
+  while (state_ == State::kClosing) changed_.Wait(&mutex_);
+  return state_ == State::kReady ? absl::OkStatus()
+                                 : absl::UnavailableError(reason_);
+}
+
+void GlooGroup::Abort(absl::string_view reason) {
+  {
+    MutexLock lock(&mutex_);
+    if (state_ != State::kReady) {
+      while (state_ != State::kClosed) changed_.Wait(&mutex_);
+      return;
+    }
+    state_ = State::kClosing;
+    reason_ = std::string(reason);
+    aborted_at_ = clock_.Now();
+    changed_.NotifyAll();
+  }
+  for (const auto& heart : hearts_) {
+    if (heart != nullptr) heart->Tell(GlooNews::kAborted, reason);
+  }
+  CloseDataConnections();
+  MutexLock lock(&mutex_);
+  state_ = State::kClosed;
+  for (gloo::transport::UnboundBuffer* buffer : buffers_) {
+    buffer->abortWaitRecv();
+    buffer->abortWaitSend();
+  }
+  changed_.NotifyAll();
+}
+
+void GlooGroup::CloseDataConnections() {
+  for (const GlooPurpose purpose :
+       {GlooPurpose::kCollectives, GlooPurpose::kTransfers}) {
+    for (int32_t peer = 0; peer < options_.world_size; ++peer) {
+      const auto& pair = context(purpose).getPair(peer);
+      // Returns when Gloo's thread has let go of the connection.
+      if (pair != nullptr) pair->close();
+    }
+  }
+}
+
+absl::Status GlooGroup::Fail(WorkerRank peer, absl::string_view error) {
+  bool left = false;
+  {
+    const absl::Time deadline = clock_.Now() + kNewsDelay;
+    MutexLock lock(&mutex_);
+    while (state_ == State::kReady && !left_[peer.index()]) {
+      const absl::Duration wait = deadline - clock_.Now();
+      if (wait <= absl::ZeroDuration()) break;
+      changed_.WaitFor(&mutex_, wait);
+    }
+    left = left_[peer.index()];
+  }
+  Abort(left ? absl::StrCat("worker ", peer.value(), " has left the group")
+             : absl::StrCat("worker ", peer.value(), ": ", error));
+  return status();
+}
+
+void GlooGroup::Register(gloo::transport::UnboundBuffer* buffer) {
+  MutexLock lock(&mutex_);
+  buffers_.insert(buffer);
+}
+
+void GlooGroup::Unregister(gloo::transport::UnboundBuffer* buffer) {
+  MutexLock lock(&mutex_);
+  buffers_.erase(buffer);
+}
+
+GlooBuffer::GlooBuffer(GlooGroup& group, GlooPurpose purpose, WorkerRank peer,
+                       void* memory, size_t bytes)
+    : group_(group),
+      peer_(peer),
+      buffer_(group.context(purpose).createUnboundBuffer(memory, bytes)) {
+  group_.Register(buffer_.get());
+}
+
+GlooBuffer::~GlooBuffer() { group_.Unregister(buffer_.get()); }
+
+void GlooBuffer::Send(uint64_t tag, size_t bytes) {
+  try {
+    buffer_->send(peer_.value(), tag, 0, bytes);
+  } catch (const std::exception& error) {
+    error_ = error.what();
+  }
+}
+
+void GlooBuffer::Receive(uint64_t tag, size_t bytes) {
+  try {
+    buffer_->recv(peer_.value(), tag, 0, bytes);
+  } catch (const std::exception& error) {
+    error_ = error.what();
+  }
+}
+
+absl::Status GlooBuffer::WaitSent() {
+  return Wait([this](std::chrono::milliseconds timeout) {
+    return buffer_->waitSend(timeout);
+  });
+}
+
+absl::Status GlooBuffer::WaitReceived() {
+  return Wait([this](std::chrono::milliseconds timeout) {
+    return buffer_->waitRecv(timeout);
+  });
+}
+
+absl::Status GlooBuffer::Wait(
+    absl::FunctionRef<bool(std::chrono::milliseconds)> wait) {
+  BMOE_RETURN_IF_ERROR(group_.status());
+  if (!error_.empty()) return group_.Fail(peer_, error_);
+  const SteadyClock clock;
+  const absl::Time started = clock.Now();
+  const absl::Duration timeout = group_.options().operation_timeout;
+  try {
+    return wait(absl::ToChronoMilliseconds(timeout)) ? absl::OkStatus()
+                                                     : group_.status();
+  } catch (const std::exception& error) {
+    if (clock.Now() - started < timeout) {
+      return group_.Fail(peer_, error.what());
+    }
+    group_.Abort(absl::StrCat("worker ", peer_.value(), " was silent for ",
+                              absl::FormatDuration(timeout)));
+    return group_.status();
+  }
+}
+
+}  // namespace balancemoe::worker

@@ -84,6 +84,10 @@ LocalAgent::LocalAgent(const LocalAgentOptions& options, PolicyChoice choice,
   if (options.cost_model.has_value()) ReportCostModel(*options.cost_model);
 }
 
+LocalAgent::~LocalAgent() {
+  if (fork_guard_.InForkedChild()) static_cast<void>(transport_.release());
+}
+
 void LocalAgent::ReportCostModel(const CostModel& model) {
   cost_words_ = EncodeCostModel(model);
 }
@@ -92,6 +96,10 @@ void LocalAgent::BeginIteration(Iteration iteration) { iteration_ = iteration; }
 
 absl::StatusOr<LayerRouting> LocalAgent::PlanLayer(
     LayerId layer, absl::Span<const int64_t> tokens_per_expert) {
+  if (fork_guard_.InForkedChild()) {
+    return absl::FailedPreconditionError(
+        "agent: this process is a fork of the one that attached");
+  }
   const absl::Time begin = clock_.Now();
   BMOE_ASSIGN_OR_RETURN(LoadMatrix tokens,
                         exchange_.GatherCounts(iteration_, layer,

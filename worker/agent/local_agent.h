@@ -14,6 +14,7 @@
 #include "common/planning/cost_model.h"
 #include "common/planning/policy.h"
 #include "worker/agent/agent.h"
+#include "worker/agent/fork_guard.h"
 #include "worker/agent/layer_exchange.h"
 #include "worker/transport/transport.h"
 
@@ -46,6 +47,7 @@ class LocalAgent final : public Agent {
   // numbers; those of the transport.
   static absl::StatusOr<std::unique_ptr<Agent>> Create(
       const LocalAgentOptions& options, std::unique_ptr<Transport> transport);
+  ~LocalAgent() override;
 
   Transport& transport() override { return *transport_; }
   void ReportCostModel(const CostModel& model) override;
@@ -69,7 +71,9 @@ class LocalAgent final : public Agent {
 
   const PolicyChoice choice_;
   const std::unique_ptr<Policy> policy_;
-  const std::unique_ptr<Transport> transport_;
+  // A fork()ed child leaves it alone: it lacks the transport's threads.
+  const ForkGuard fork_guard_;
+  std::unique_ptr<Transport> transport_;
   const std::vector<WorkerRank> home_of_expert_;
   const SteadyClock clock_;
 

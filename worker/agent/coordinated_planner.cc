@@ -1,0 +1,225 @@
+#include "worker/agent/coordinated_planner.h"
+
+#include <array>
+#include <cmath>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "common/planning/layer_snapshot.h"
+#include "common/planning/plan.h"
+#include "common/status_macros.h"
+
+namespace balancemoe::worker {
+namespace {
+
+// What a worker adds to its counts: whether it is willing to wait for a plan. A
+// plan needs everybody's loads, so if one is not, nobody need wait.
+constexpr int32_t kExtraWords = 1;
+
+}  // namespace
+
+CoordinatedPlanner::CoordinatedPlanner(AgentOptions options)
+    : options_(std::move(options)),
+      home_of_expert_(
+          ContiguousPlacement(options_.world_size, options_.experts_per_layer)),
+      log_(absl::StrCat("balancemoe: worker ", options_.rank.value(), ": "),
+           options_.log, clock_),
+      inbox_(clock_),
+      client_(options_, home_of_expert_, inbox_, clock_, log_),
+      rendezvous_(client_, clock_, options_.attach_timeout),
+      outcomes_(static_cast<size_t>(options_.layers)) {}
+
+CoordinatedPlanner::~CoordinatedPlanner() { Detach(); }
+
+absl::StatusOr<std::unique_ptr<CoordinatedPlanner>> CoordinatedPlanner::Create(
+    AgentOptions options) {
+  std::unique_ptr<CoordinatedPlanner> planner(
+      new CoordinatedPlanner(std::move(options)));
+  BMOE_RETURN_IF_ERROR(planner->FormGroup());
+  return planner;
+}
+
+absl::Status CoordinatedPlanner::FormGroup() {
+  const absl::Time end = clock_.Now() + options_.attach_timeout;
+  int64_t ended_session = 0;
+  while (true) {
+    BMOE_ASSIGN_OR_RETURN(
+        const SessionInfo session,
+        client_.AwaitAttached(ended_session, end - clock_.Now()));
+    const absl::Status status = FormGroupOfSession(session, end);
+    if (status.ok()) {
+      policy_ = session.policy;
+      return status;
+    }
+    transport_.reset();
+    // A worker was replaced while the group formed: form that of the next
+    // generation. Any other failure will not mend.
+    if (!absl::IsAborted(status) || clock_.Now() >= end) return status;
+    ended_session = session.number;
+  }
+}
+
+absl::Status CoordinatedPlanner::FormGroupOfSession(const SessionInfo& session,
+                                                    absl::Time end) {
+  const Generation generation = session.fencing.generation;
+  BMOE_ASSIGN_OR_RETURN(
+      transport_, options_.transport({.rank = options_.rank,
+                                      .world_size = options_.world_size,
+                                      .generation = generation,
+                                      .connect_timeout = end - clock_.Now()},
+                                     rendezvous_));
+  BMOE_ASSIGN_OR_RETURN(
+      exchange_,
+      LayerExchange::Create(*transport_,
+                            {.layers = options_.layers,
+                             .experts_per_layer = options_.experts_per_layer,
+                             .expert_bytes = options_.expert_bytes},
+                            options_.spare_slots, kExtraWords));
+  client_.GroupFormed(generation);
+  inbox_.GroupFormed(generation);
+  return absl::OkStatus();
+}
+
+void CoordinatedPlanner::BeginIteration(Iteration iteration) {
+  iteration_ = iteration;
+  client_.SetIteration(iteration);
+}
+
+absl::StatusOr<LayerRouting> CoordinatedPlanner::PlanLayer(
+    LayerId layer, absl::Span<const int64_t> tokens_per_expert) {
+  const absl::Time begin = clock_.Now();
+  const std::array<int64_t, kExtraWords> willing = {
+      inbox_.Expect(iteration_, layer) ? 1 : 0};
+  LayerRouting routing;
+  BMOE_ASSIGN_OR_RETURN(
+      routing.tokens,
+      exchange_->GatherCounts(iteration_, layer, tokens_per_expert, willing));
+  routing.home_of_expert = home_of_expert_;
+  const absl::Time gathered = clock_.Now();
+  counters_.peer_wait += gathered - begin;
+  outcomes_[layer.index()].reset();
+  if (!EverybodyWaits()) {
+    ++counters_.plans_none;
+    return routing;
+  }
+
+  client_.SendLoads(iteration_, layer, tokens_per_expert);
+  PlanInbox::Received received = AwaitPlan();
+  const absl::Time received_at = clock_.Now();
+  counters_.plan_wait += received_at - gathered;
+
+  BMOE_ASSIGN_OR_RETURN(const auto votes,
+                        exchange_->GatherVotes(VoteOn(received)));
+  const absl::Duration vote_time = clock_.Now() - received_at;
+  counters_.peer_wait += vote_time;
+  LayerOutcome& outcome = outcomes_[layer.index()].emplace();
+  outcome.iteration = iteration_;
+  outcome.layer = layer;
+  outcome.plan_wait = received_at - gathered;
+  outcome.peer_wait = gathered - begin + vote_time;
+  Conclude(Settle(votes), std::move(received), outcome, routing);
+  return routing;
+}
+
+bool CoordinatedPlanner::EverybodyWaits() const {
+  for (int32_t rank = 0; rank < options_.world_size; ++rank) {
+    if (exchange_->ExtraOf(WorkerRank(rank))[0] != 1) return false;
+  }
+  return true;
+}
+
+PlanInbox::Received CoordinatedPlanner::AwaitPlan() {
+  PlanInbox::Received received = inbox_.Await(options_.plan_deadline);
+  if (received.holding == Holding::kMissed) {
+    ++counters_.plan_deadlines_missed;
+    // The first heartbeat after the miss: its answer ends the doubt.
+    inbox_.Missed(client_.next_heartbeat());
+    client_.SendHeartbeat();
+    log_.Write("missed",
+               absl::StrCat("no plan within ",
+                            absl::FormatDuration(options_.plan_deadline),
+                            " for iteration ", iteration_.value(),
+                            "; not waiting until the coordinator answers"));
+  }
+  return received;
+}
+
+absl::Status CoordinatedPlanner::CheckPlan(const Plan& plan) const {
+  if (!std::isfinite(plan.decision.predicted_after_us)) {
+    return absl::InvalidArgumentError("the forecast is not a number");
+  }
+  return ValidateLends(plan.decision.lends, home_of_expert_,
+                       exchange_->spare_slots());
+}
+
+PlanVote CoordinatedPlanner::VoteOn(const PlanInbox::Received& received) {
+  absl::Status status = absl::InvalidArgumentError("the bytes are no plan");
+  if (received.holding == Holding::kPlan) {
+    status = CheckPlan(received.plan->plan);
+    if (status.ok()) {
+      return {.digest = received.plan->digest, .holding = Holding::kPlan};
+    }
+  } else if (received.holding != Holding::kInvalid) {
+    return {.digest = 0, .holding = received.holding};
+  }
+  log_.Write("invalid", absl::StrCat("plan refused: ", status.message()));
+  return {.digest = 0, .holding = Holding::kInvalid};
+}
+
+void CoordinatedPlanner::Conclude(Verdict verdict, PlanInbox::Received received,
+                                  LayerOutcome& outcome,
+                                  LayerRouting& routing) {
+  using Kind = LayerOutcome::Kind;
+  if (received.plan.has_value()) outcome.plan = received.plan->plan.id;
+  switch (verdict) {
+    case Verdict::kNone:
+      outcome.kind = Kind::kNone;
+      ++counters_.plans_none;
+      return;
+    case Verdict::kLate:
+      outcome.kind = Kind::kLate;
+      ++counters_.plans_late;
+      return;
+    case Verdict::kRefused:
+      outcome.kind = Kind::kRefused;
+      ++counters_.plans_refused;
+      log_.Write("refused",
+                 absl::StrCat("the workers refused a plan for layer ",
+                              outcome.layer.value(), " of iteration ",
+                              outcome.iteration.value()));
+      return;
+    case Verdict::kAgreed:
+      break;
+  }
+  Plan& plan = received.plan->plan;
+  outcome.kind = plan.decision.lends.empty() ? Kind::kNone : Kind::kUsed;
+  ++(plan.decision.lends.empty() ? counters_.plans_none : counters_.plans_used);
+  policy_ = std::move(plan.policy);
+  routing.plan = plan.id;
+  routing.lends = std::move(plan.decision.lends);
+  routing.predicted_us = plan.decision.predicted_after_us;
+}
+
+void CoordinatedPlanner::ReportOutcome(LayerId layer, const LayerTimes& times) {
+  if (layer.value() < 0 || layer.value() >= options_.layers) return;
+  std::optional<LayerOutcome>& outcome = outcomes_[layer.index()];
+  if (!outcome.has_value()) return;
+  outcome->times = times;
+  client_.SendOutcome(*outcome);
+  outcome.reset();
+}
+
+AgentCounters CoordinatedPlanner::counters() const {
+  AgentCounters counters = counters_;
+  counters.dropped = inbox_.dropped();
+  counters.reattached = client_.sessions() - 1;
+  return counters;
+}
+
+void CoordinatedPlanner::Detach() {
+  client_.Stop();
+  inbox_.Close();
+}
+
+}  // namespace balancemoe::worker

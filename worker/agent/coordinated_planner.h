@@ -1,0 +1,80 @@
+#ifndef BALANCEMOE_WORKER_AGENT_COORDINATED_PLANNER_H_
+#define BALANCEMOE_WORKER_AGENT_COORDINATED_PLANNER_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "common/clock.h"
+#include "worker/agent/agent.h"
+#include "worker/agent/agreement.h"
+#include "worker/agent/coordinator_rendezvous.h"
+#include "worker/agent/layer_exchange.h"
+#include "worker/agent/line_log.h"
+#include "worker/agent/plan_inbox.h"
+#include "worker/agent/session_client.h"
+
+namespace balancemoe::worker {
+
+// One worker's part in planning by a coordinator: per layer, gather the counts,
+// send the loads, wait for the plan, vote, conclude. Used from the training
+// thread.
+class CoordinatedPlanner {
+ public:
+  // Registers and forms the group. Errors: as Agent::Attach.
+  static absl::StatusOr<std::unique_ptr<CoordinatedPlanner>> Create(
+      AgentOptions options);
+  ~CoordinatedPlanner();
+
+  Transport& transport() { return *transport_; }
+  SessionClient& client() { return client_; }
+  void BeginIteration(Iteration iteration);
+  absl::StatusOr<LayerRouting> PlanLayer(
+      LayerId layer, absl::Span<const int64_t> tokens_per_expert);
+  void ReportOutcome(LayerId layer, const LayerTimes& times);
+  const std::string& policy() const { return policy_; }
+  bool attached() const { return inbox_.attached(); }
+  AgentCounters counters() const;
+  void Detach();
+
+ private:
+  explicit CoordinatedPlanner(AgentOptions options);
+
+  absl::Status FormGroup();
+  absl::Status FormGroupOfSession(const SessionInfo& session, absl::Time end);
+  bool EverybodyWaits() const;
+  PlanInbox::Received AwaitPlan();
+  // Whether the plan may be carried out.
+  absl::Status CheckPlan(const Plan& plan) const;
+  PlanVote VoteOn(const PlanInbox::Received& received);
+  void Conclude(Verdict verdict, PlanInbox::Received received,
+                LayerOutcome& outcome, LayerRouting& routing);
+
+  const AgentOptions options_;
+  const std::vector<WorkerRank> home_of_expert_;
+  const SteadyClock clock_;
+  LineLog log_;
+  PlanInbox inbox_;
+  // Talks to inbox_ and log_, so it ends before them.
+  SessionClient client_;
+  // The transport may use it for as long as it lives.
+  CoordinatorRendezvous rendezvous_;
+  std::unique_ptr<Transport> transport_;
+  std::optional<LayerExchange> exchange_;
+
+  Iteration iteration_;
+  // Of the last plan agreed on; before, what the coordinator said at attach.
+  std::string policy_;
+  // Of each layer's last plan, until its outcome is reported. [layers]
+  std::vector<std::optional<LayerOutcome>> outcomes_;
+  AgentCounters counters_;
+};
+
+}  // namespace balancemoe::worker
+
+#endif  // BALANCEMOE_WORKER_AGENT_COORDINATED_PLANNER_H_

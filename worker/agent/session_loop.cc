@@ -74,7 +74,7 @@ absl::StatusOr<SessionInfo> SessionLoop::AwaitAttached(int64_t after,
   const absl::Time deadline = clock_.Now() + timeout;
   MutexLock lock(&mutex_);
   while (true) {
-    if (attached_ && sessions_ > after) {
+    if (attached_ && announced_ == sessions_ && announced_ > after) {
       return connection_->admission.session;
     }
     if (refused_) return last_error_;

@@ -122,6 +122,8 @@ class SessionLoop {
   std::optional<absl::Duration> drain_ ABSL_GUARDED_BY(mutex_);
   absl::Time last_heard_ ABSL_GUARDED_BY(mutex_);
   int64_t sessions_ ABSL_GUARDED_BY(mutex_) = 0;
+  // The last session that the listener knows of.
+  int64_t announced_ ABSL_GUARDED_BY(mutex_) = 0;
   ReconnectBackoff backoff_ ABSL_GUARDED_BY(mutex_);
   // Why the last connection ended, and whether because the coordinator would
   // not have this worker at all.

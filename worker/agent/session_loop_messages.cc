@@ -56,7 +56,6 @@ void SessionLoop::OnHelloAck() {
     connection = connection_;
     cost_model = cost_model_;
     backoff_.Reset();
-    changed_.NotifyAll();
   }
   if (cost_model) SetCostModel(*cost_model);
   const Fencing& fencing = connection->admission.session.fencing;
@@ -65,7 +64,11 @@ void SessionLoop::OnHelloAck() {
       absl::StrCat("attached to coordinator ", options_.coordinator, ", job ",
                    options_.job_id, " epoch ", fencing.epoch.value(),
                    " generation ", fencing.generation.value()));
+  // After the session may be used: who hears of it will use it.
   listener_.OnAttached(connection->admission.session);
+  MutexLock lock(&mutex_);
+  announced_ = connection->admission.session.number;
+  changed_.NotifyAll();
 }
 
 void SessionLoop::OnPlan(const v1::PlanPush& push) {

@@ -1,0 +1,51 @@
+#ifndef BALANCEMOE_COORDINATOR_JOB_ENVIRONMENT_H_
+#define BALANCEMOE_COORDINATOR_JOB_ENVIRONMENT_H_
+
+#include <functional>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "common/clock.h"
+#include "common/ids.h"
+#include "common/planning/policy.h"
+#include "coordinator/admission.h"
+#include "coordinator/cluster/rendezvous_keys.h"
+#include "coordinator/coordinator_metrics.h"
+#include "coordinator/session/iteration_gather.h"
+
+namespace balancemoe::coordinator {
+
+// What operators may set about jobs.
+struct JobOptions {
+  AdmissionLimits limits;
+  RendezvousKeys::Limits rendezvous;
+  IterationGather::Options gather;
+  // Of jobs that wish for none.
+  PolicyChoice default_policy;
+  absl::Duration heartbeat_interval = absl::Seconds(1);
+  // How long a worker may be silent.
+  absl::Duration lease = absl::Seconds(10);
+  // How long a write to a worker may take before its session is ended.
+  absl::Duration write_timeout = absl::Seconds(5);
+  // How long a job without any worker alive is remembered.
+  absl::Duration job_linger = absl::Seconds(60);
+};
+
+// What the coordinator gives to each job. All referents outlive the jobs, and
+// all functions are thread-safe.
+struct JobEnvironment {
+  const JobOptions& options;
+  const Clock& clock;
+  CoordinatorMetrics& metrics;
+  Incarnation coordinator;
+  // Takes the next epoch of a job; its errors are those of JobEpochStore::Next.
+  std::function<absl::StatusOr<JobEpoch>(const JobId&)> next_epoch;
+  // Asks for a Job::Tick by then.
+  std::function<void(absl::Time)> wake_by;
+  // The job is over; called on its strand.
+  std::function<void(const JobId&)> job_ended;
+};
+
+}  // namespace balancemoe::coordinator
+
+#endif  // BALANCEMOE_COORDINATOR_JOB_ENVIRONMENT_H_

@@ -1,0 +1,155 @@
+#include "coordinator/plan_cycle.h"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/types/span.h"
+#include "common/status_macros.h"
+#include "common/wire/codec.h"
+
+namespace balancemoe::coordinator {
+namespace {
+
+// Iterations beyond this are no progress of anything.
+constexpr Iteration kLastIteration(int64_t{1} << 53);
+
+absl::string_view OutcomeLabel(v1::PlanOutcome outcome) {
+  switch (outcome) {
+    case v1::PLAN_OUTCOME_USED:
+      return "committed";
+    case v1::PLAN_OUTCOME_NONE:
+      return "noop";
+    case v1::PLAN_OUTCOME_LATE:
+      return "expired";
+    case v1::PLAN_OUTCOME_REFUSED:
+      return "rejected";
+    default:
+      return "unknown";
+  }
+}
+
+}  // namespace
+
+Outbound Encode(Outbound::Kind kind, LayerId layer,
+                const v1::SessionResponse& message) {
+  return {.kind = kind,
+          .layer = layer,
+          .payload =
+              std::make_shared<const std::string>(message.SerializeAsString())};
+}
+
+Outbound EncodeConfigUpdate(const PolicySchedule::Change& change) {
+  v1::SessionResponse message;
+  v1::ConfigUpdate* const update = message.mutable_config_update();
+  update->set_policy(change.current.ToString());
+  update->set_first_iteration(change.first_iteration.value());
+  update->set_version(change.version);
+  return Encode(Outbound::Kind::kConfigUpdate, LayerId(0), message);
+}
+
+PlanCycle::PlanCycle(const JobEnvironment& environment, JobMetrics& metrics,
+                     const JobShape& shape, JobEpoch epoch, PolicyChoice policy)
+    : environment_(environment),
+      metrics_(metrics),
+      shape_(shape),
+      gather_(environment.options.gather, shape),
+      schedule_(std::move(policy)),
+      planner_(shape, epoch) {}
+
+absl::Status PlanCycle::TakeReport(WorkerRank rank,
+                                   const v1::LoadReport& report,
+                                   Generation generation, Push push) {
+  const absl::Time now = environment_.clock.Now();
+  ReportOutcome outcome =
+      gather_.Add(rank,
+                  {.iteration = Iteration(report.iteration()),
+                   .layers = report.layers(),
+                   .tokens_per_expert = report.tokens_per_expert()},
+                  now);
+  if (outcome.rejection.has_value()) {
+    metrics_.reports_rejected[ToString(*outcome.rejection)].Increment();
+    if (!IsNonsense(*outcome.rejection)) return absl::OkStatus();
+    return absl::InvalidArgumentError(absl::StrCat(
+        "load report of worker ", rank.value(), ": ", outcome.message));
+  }
+  metrics_.reports_received->Increment();
+  TakeProgress(Iteration(report.iteration()));
+  for (const MissedGather& missed : outcome.missed) PushMissed(missed, push);
+  for (CompleteGather& complete : outcome.complete) {
+    metrics_.gather_duration->Observe(
+        absl::ToDoubleSeconds(now - complete.opened));
+    PushPlan(std::move(complete), generation, push);
+  }
+  return absl::OkStatus();
+}
+
+void PlanCycle::PushPlan(CompleteGather gather, Generation generation,
+                         Push push) {
+  const absl::Time began = environment_.clock.Now();
+  const PlannedLayer planned = planner_.Decide(schedule_.At(gather.iteration),
+                                               generation, std::move(gather));
+  const absl::Time decided = environment_.clock.Now();
+  const Plan& plan = planned.plan;
+  v1::SessionResponse message;
+  message.mutable_plan()->set_plan(EncodePlan(plan));
+  push(Encode(Outbound::Kind::kPlan, plan.layer, message));
+
+  metrics_.solve_duration->Observe(absl::ToDoubleSeconds(decided - began));
+  metrics_.push_duration->Observe(
+      absl::ToDoubleSeconds(environment_.clock.Now() - decided));
+  const double lends = static_cast<double>(plan.decision.lends.size());
+  metrics_.plan_transfers->Increment(lends);
+  metrics_.plan_transfer_bytes->Increment(
+      lends * static_cast<double>(shape_.expert_bytes));
+  metrics_.imbalance["before"].Set(planned.imbalance_before);
+  metrics_.imbalance["after_predicted"].Set(planned.imbalance_after);
+}
+
+void PlanCycle::PushMissed(const MissedGather& missed, Push push) {
+  metrics_.iterations_skipped[missed.cause].Increment();
+  v1::SessionResponse message;
+  v1::NoPlan* const no_plan = message.mutable_no_plan();
+  no_plan->set_iteration(missed.iteration.value());
+  no_plan->set_layer(missed.layer.value());
+  no_plan->set_reason(missed.reason);
+  push(Encode(Outbound::Kind::kPlan, missed.layer, message));
+}
+
+absl::Status PlanCycle::TakeCalibration(WorkerRank rank,
+                                        const v1::Calibration& calibration) {
+  BMOE_ASSIGN_OR_RETURN(const CostModel model,
+                        FromProto(calibration, shape_.expert_bytes));
+  planner_.SetCostModel(rank, model);
+  return absl::OkStatus();
+}
+
+void PlanCycle::TakeResult(WorkerRank rank, const v1::PlanResult& result) {
+  // The workers agreed on the outcome, so one of them speaks for all.
+  if (rank != WorkerRank(0)) return;
+  metrics_.plans[OutcomeLabel(result.outcome())].Increment();
+}
+
+void PlanCycle::TakeProgress(Iteration iteration) {
+  if (iteration > kLastIteration) return;
+  newest_begun_ = std::max(newest_begun_, iteration);
+}
+
+void PlanCycle::SetWorker(WorkerRank rank, int32_t spare_slots) {
+  planner_.SetWorker(rank, spare_slots);
+}
+
+void PlanCycle::Expire(Push push) {
+  for (const MissedGather& missed : gather_.Expire(environment_.clock.Now())) {
+    PushMissed(missed, push);
+  }
+}
+
+PolicySchedule::Change PlanCycle::SetPolicy(const PolicyChoice& choice,
+                                            Iteration first_iteration) {
+  return schedule_.Set(choice, first_iteration,
+                       Iteration(newest_begun_.value() + 1));
+}
+
+}  // namespace balancemoe::coordinator

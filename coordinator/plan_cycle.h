@@ -1,0 +1,95 @@
+#ifndef BALANCEMOE_COORDINATOR_PLAN_CYCLE_H_
+#define BALANCEMOE_COORDINATOR_PLAN_CYCLE_H_
+
+#include <cstdint>
+#include <string>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "balancemoe/v1/coordinator.pb.h"
+#include "common/ids.h"
+#include "common/planning/policy.h"
+#include "coordinator/cluster/job_membership.h"
+#include "coordinator/coordinator_metrics.h"
+#include "coordinator/job_environment.h"
+#include "coordinator/session/iteration_gather.h"
+#include "coordinator/session/job_planner.h"
+#include "coordinator/session/outbound_queue.h"
+#include "coordinator/session/policy_schedule.h"
+
+namespace balancemoe::coordinator {
+
+// From reports to plans: the part of a job that runs in every layer of every
+// iteration.
+//
+// Not thread-safe; belongs to the strand of its job.
+class PlanCycle {
+ public:
+  // Sends a message to every worker that has a session.
+  using Push = absl::FunctionRef<void(const Outbound& message)>;
+
+  // `environment` and `metrics` must outlive the cycle.
+  PlanCycle(const JobEnvironment& environment, JobMetrics& metrics,
+            const JobShape& shape, JobEpoch epoch, PolicyChoice policy);
+
+  // Takes a report and pushes what it completes: a plan, or why there is none.
+  //
+  // Errors: InvalidArgument for a report that no worker in order would send.
+  // One that comes at the wrong time is counted, and that is all.
+  absl::Status TakeReport(WorkerRank rank, const v1::LoadReport& report,
+                          Generation generation, Push push);
+
+  // Errors: InvalidArgument, naming the field, for a model that is not valid.
+  absl::Status TakeCalibration(WorkerRank rank,
+                               const v1::Calibration& calibration);
+
+  // Counts what became of a plan.
+  void TakeResult(WorkerRank rank, const v1::PlanResult& result);
+
+  // A worker says where it is.
+  void TakeProgress(Iteration iteration);
+
+  // A process took `rank`.
+  void SetWorker(WorkerRank rank, int32_t spare_slots);
+
+  // A worker's session began: it may be anywhere, and learns the policy.
+  void WorkerIsBack() { gather_.ForgetPosition(); }
+
+  // The workers regroup: nothing that was reported counts.
+  void Restart() { gather_.Clear(); }
+
+  // Gives up what is overdue and tells the workers.
+  void Expire(Push push);
+
+  // When Expire is due.
+  absl::Time next_deadline() const { return gather_.next_deadline(); }
+
+  PolicySchedule::Change SetPolicy(const PolicyChoice& choice,
+                                   Iteration first_iteration);
+  const PolicySchedule& schedule() const { return schedule_; }
+
+ private:
+  void PushPlan(CompleteGather gather, Generation generation, Push push);
+  void PushMissed(const MissedGather& missed, Push push);
+
+  const JobEnvironment& environment_;
+  JobMetrics& metrics_;
+  const JobShape shape_;
+
+  IterationGather gather_;
+  PolicySchedule schedule_;
+  JobPlanner planner_;
+  // The newest that any worker has begun.
+  Iteration newest_begun_ = Iteration(-1);
+};
+
+// `change` as the workers are told.
+Outbound EncodeConfigUpdate(const PolicySchedule::Change& change);
+// `message` as it travels, serialised once for all who get it.
+Outbound Encode(Outbound::Kind kind, LayerId layer,
+                const v1::SessionResponse& message);
+
+}  // namespace balancemoe::coordinator
+
+#endif  // BALANCEMOE_COORDINATOR_PLAN_CYCLE_H_

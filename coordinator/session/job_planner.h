@@ -1,0 +1,67 @@
+#ifndef BALANCEMOE_COORDINATOR_SESSION_JOB_PLANNER_H_
+#define BALANCEMOE_COORDINATOR_SESSION_JOB_PLANNER_H_
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/ids.h"
+#include "common/planning/cost_model.h"
+#include "common/planning/layer_snapshot.h"
+#include "common/planning/plan.h"
+#include "common/planning/policy.h"
+#include "coordinator/cluster/job_membership.h"
+#include "coordinator/session/iteration_gather.h"
+
+namespace balancemoe::coordinator {
+
+struct PlannedLayer {
+  Plan plan;
+  // Heaviest worker over the mean, of the tokens that each computes.
+  double imbalance_before = 1;
+  double imbalance_after = 1;
+};
+
+// Makes the plans of one job from its workers' reports and cost models. Until
+// every worker has measured its cost model, plans hold no lends and say whose
+// is missing.
+//
+// Not thread-safe; belongs to the strand of its job.
+class JobPlanner {
+ public:
+  JobPlanner(const JobShape& shape, JobEpoch epoch);
+
+  // A process took `rank`: its cost model is not known yet.
+  void SetWorker(WorkerRank rank, int32_t spare_slots);
+  // `model` must be valid.
+  void SetCostModel(WorkerRank rank, const CostModel& model);
+
+  // Plan ids rise from call to call.
+  PlannedLayer Decide(const PolicyChoice& choice, Generation generation,
+                      CompleteGather gather);
+
+ private:
+  const Policy& PolicyFor(const PolicyChoice& choice);
+  LayerPlan DecideLayer(const PolicyChoice& choice);
+  // nullopt while some worker's is missing.
+  std::optional<CostModel> MeanCostModel() const;
+  std::string WhoHasNotMeasured() const;
+  double Imbalance(const std::vector<WorkerRank>& worker_of_expert) const;
+
+  const JobEpoch epoch_;
+  // By rank.
+  std::vector<std::optional<CostModel>> cost_models_;
+  // The mean, kept because it seldom changes.
+  std::optional<CostModel> mean_cost_model_;
+  // What policies see; only the loads change from call to call.
+  LayerSnapshot snapshot_;
+  std::map<std::string, std::unique_ptr<Policy>> policy_by_choice_;
+  PlanId last_plan_;
+};
+
+}  // namespace balancemoe::coordinator
+
+#endif  // BALANCEMOE_COORDINATOR_SESSION_JOB_PLANNER_H_

@@ -1,0 +1,36 @@
+#ifndef BALANCEMOE_COORDINATOR_SESSION_STREAM_H_
+#define BALANCEMOE_COORDINATOR_SESSION_STREAM_H_
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "coordinator/session/outbound_queue.h"
+
+namespace balancemoe::coordinator {
+
+// A worker's session as its job sees it. Thread-safe; nothing here blocks.
+class SessionStream {
+ public:
+  virtual ~SessionStream() = default;
+
+  // Sends `message`, or keeps it until the one before it is written.
+  virtual void Send(Outbound message) = 0;
+
+  // Asks for the worker's next message. At most one is on its way at a time, so
+  // that a flood waits in the worker's socket and not in our memory.
+  virtual void ReadNext() = 0;
+
+  // Writes what waits, then ends the stream with `status`. Later calls change
+  // nothing.
+  virtual void Close(absl::Status status) = 0;
+
+  // Ends the stream at once, whatever waits.
+  virtual void Cancel() = 0;
+
+  // Since when the worker has not read what is being written; InfiniteFuture
+  // when nothing is.
+  virtual absl::Time stalled_since() const = 0;
+};
+
+}  // namespace balancemoe::coordinator
+
+#endif  // BALANCEMOE_COORDINATOR_SESSION_STREAM_H_

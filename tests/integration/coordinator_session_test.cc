@@ -1,0 +1,202 @@
+// One job and its workers against a real coordinator over real sockets.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "coordinator/coordinator_server.h"
+#include "tests/fixtures/status_matchers.h"
+#include "tests/integration/coordinator_test_worker.h"
+
+namespace balancemoe {
+namespace {
+
+using coordinator::CoordinatorOptions;
+using coordinator::CoordinatorServer;
+using ::testing::HasSubstr;
+
+class CoordinatorSessionTest : public ::testing::Test {
+ protected:
+  // Long enough that no busy machine misses it.
+  void SetUp() override { StartServer(absl::Seconds(20)); }
+
+  void StartServer(absl::Duration report_deadline) {
+    CoordinatorOptions options;
+    options.listen = "127.0.0.1:0";
+    options.http_listen = "127.0.0.1:0";
+    options.jobs.default_policy = *ParsePolicyChoice("static");
+    options.jobs.gather.report_deadline = report_deadline;
+    auto server = CoordinatorServer::Start(options);
+    ASSERT_THAT(server, IsOk());
+    server_ = *std::move(server);
+  }
+
+  std::unique_ptr<CoordinatorTestWorker> NewWorker() {
+    return std::make_unique<CoordinatorTestWorker>(
+        ConnectTo(server_->grpc_address()));
+  }
+  std::unique_ptr<CoordinatorTestWorker> JoinWorker(int32_t rank) {
+    auto worker = NewWorker();
+    worker->Join(MakeRegistration("job", rank));
+    return worker;
+  }
+
+  std::unique_ptr<CoordinatorServer> server_;
+};
+
+TEST_F(CoordinatorSessionTest, PlanGoesToEveryWorkerAsTheSameBytes) {
+  auto first = JoinWorker(0);
+  auto second = JoinWorker(1);
+
+  first->SendReport(7, {1}, {5, 0, 0, 0});
+  second->SendReport(7, {1}, {1, 2, 3, 4});
+  const auto to_first = first->Read();
+  const auto to_second = second->Read();
+
+  const v1::Plan plan = PlanOf(to_first);
+  EXPECT_EQ(plan.iteration(), 7);
+  EXPECT_EQ(plan.layer(), 1);
+  EXPECT_EQ(plan.policy(), "static@inline");
+  EXPECT_EQ(to_first->plan().plan(), to_second->plan().plan());
+}
+
+TEST_F(CoordinatorSessionTest, PlanSaysWhoseCostModelIsMissing) {
+  auto first = JoinWorker(0);
+  auto second = JoinWorker(1);
+  first->SendCalibration();
+
+  first->SendReport(0, {0}, {5, 0, 0, 0});
+  second->SendReport(0, {0}, {1, 2, 3, 4});
+
+  EXPECT_EQ(PlanOf(first->Read()).reason(),
+            "cost model not yet measured by worker 1");
+}
+
+TEST_F(CoordinatorSessionTest, PairwiseLendsOnceAllCostModelsAreThere) {
+  auto first = NewWorker();
+  auto second = NewWorker();
+  auto registration = MakeRegistration("job", 0);
+  registration.set_policy("pairwise");
+  first->Join(registration);
+  second->Join(MakeRegistration("job", 1));
+  first->SendCalibration();
+  second->SendCalibration();
+
+  first->SendReport(0, {0}, {1000, 1000, 0, 0});
+  second->SendReport(0, {0}, {1000, 1000, 0, 0});
+  const v1::Plan plan = PlanOf(second->Read());
+
+  EXPECT_EQ(plan.policy(), "pairwise@inline");
+  EXPECT_THAT(plan.lend_from(), ::testing::ElementsAre(0));
+  EXPECT_THAT(plan.lend_to(), ::testing::ElementsAre(1));
+  EXPECT_LT(plan.predicted_after_us(), plan.predicted_before_us());
+}
+
+TEST_F(CoordinatorSessionTest, MissingReportEndsInNoPlanThatNamesTheWorker) {
+  StartServer(absl::Milliseconds(20));
+  auto first = JoinWorker(0);
+  auto second = JoinWorker(1);
+
+  first->SendReport(3, {0}, {1, 1, 1, 1});
+  const auto answer = second->Read();
+
+  ASSERT_TRUE(answer.has_value() && answer->has_no_plan());
+  EXPECT_EQ(answer->no_plan().iteration(), 3);
+  EXPECT_THAT(answer->no_plan().reason(), HasSubstr("no report from worker 1"));
+}
+
+TEST_F(CoordinatorSessionTest, HeartbeatIsAnsweredWithItsSequence) {
+  auto worker = JoinWorker(0);
+
+  v1::SessionRequest message;
+  message.mutable_heartbeat()->set_sequence(41);
+  worker->Send(message);
+  const auto answer = worker->Read();
+
+  ASSERT_TRUE(answer.has_value() && answer->has_heartbeat());
+  EXPECT_EQ(answer->heartbeat().sequence(), 41u);
+}
+
+TEST_F(CoordinatorSessionTest, SameIncarnationGetsItsSessionAgain) {
+  auto worker = NewWorker();
+  const auto first = worker->Register(MakeRegistration("job", 0));
+  const auto again = worker->Register(MakeRegistration("job", 0));
+
+  ASSERT_THAT(first, IsOk());
+  ASSERT_THAT(again, IsOk());
+  EXPECT_EQ(again->session_id(), first->session_id());
+  EXPECT_EQ(again->generation(), first->generation());
+}
+
+TEST_F(CoordinatorSessionTest,
+       NewIncarnationFencesEverybodyIntoANewGeneration) {
+  auto first = JoinWorker(0);
+  auto second = JoinWorker(1);
+  auto registration = MakeRegistration("job", 1);
+  registration.set_worker_incarnation(777);
+  auto replacement = NewWorker();
+
+  const auto admission = replacement->Register(registration);
+
+  ASSERT_THAT(admission, IsOk());
+  EXPECT_EQ(admission->generation(), 2u);
+  const auto fence = first->Read();
+  ASSERT_TRUE(fence.has_value() && fence->has_fence());
+  EXPECT_EQ(fence->fence().generation(), 2u);
+  EXPECT_THAT(first->ReadToEnd(), HasCode(absl::StatusCode::kAborted));
+  EXPECT_THAT(second->ReadToEnd(), HasCode(absl::StatusCode::kAborted));
+  // The survivor registers again and is in the new generation.
+  auto survivor = MakeRegistration("job", 0);
+  survivor.set_generation(1);
+  first->Join(survivor);
+  EXPECT_EQ(first->fencing().generation(), 2u);
+  // The replaced process is not let in again.
+  EXPECT_THAT(second->Register(MakeRegistration("job", 1)),
+              HasCode(absl::StatusCode::kAborted));
+}
+
+TEST_F(CoordinatorSessionTest, KeyIsAwaitedAndBarrierOpensWhenAllAreThere) {
+  auto first = JoinWorker(0);
+  auto second = JoinWorker(1);
+
+  absl::StatusOr<std::string> got;
+  absl::Status passed;
+  std::thread waiting([&] {
+    got = first->GetKey("address");
+    passed = first->Barrier("formed");
+  });
+  const absl::Status put = second->PutKey("address", "10.0.0.1");
+  const absl::Status arrived = second->Barrier("formed");
+  waiting.join();
+
+  EXPECT_THAT(put, IsOk());
+  ASSERT_THAT(got, IsOk());
+  EXPECT_EQ(*got, "10.0.0.1");
+  EXPECT_THAT(arrived, IsOk());
+  EXPECT_THAT(passed, IsOk());
+}
+
+TEST_F(CoordinatorSessionTest, KeyThatNeverComesEndsWithTheCallersDeadline) {
+  auto worker = JoinWorker(0);
+
+  EXPECT_THAT(worker->GetKey("nothing", 100),
+              HasCode(absl::StatusCode::kDeadlineExceeded));
+}
+
+TEST_F(CoordinatorSessionTest, DrainTellsWorkersAndEndsTheirSessions) {
+  auto worker = JoinWorker(0);
+  std::thread draining([&] { server_->Drain(); });
+
+  const auto message = worker->Read();
+  const absl::Status end = worker->ReadToEnd();
+  draining.join();
+
+  ASSERT_TRUE(message.has_value() && message->has_drain());
+  EXPECT_THAT(end, HasCode(absl::StatusCode::kUnavailable));
+}
+
+}  // namespace
+}  // namespace balancemoe

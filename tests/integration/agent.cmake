@@ -19,3 +19,9 @@ balancemoe_test(
   DEPS
   balancemoe::agent_test_support
   balancemoe::test_fixtures)
+
+if(BALANCEMOE_WITH_GLOO)
+  add_executable(attach_example ${PROJECT_SOURCE_DIR}/docs/examples/attach.cc)
+  target_link_libraries(attach_example PRIVATE balancemoe::agent
+                                               balancemoe::transport_gloo)
+endif()

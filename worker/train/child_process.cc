@@ -58,7 +58,12 @@ struct ExecArguments {
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
   if (stderr_fd >= 0) dup2(stderr_fd, STDERR_FILENO);
-  if (command.stdout_to_stderr) dup2(STDERR_FILENO, STDOUT_FILENO);
+  if (!command.log_path.empty()) {
+    const int log = open(command.log_path.c_str(),
+                         O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+    dup2(log, STDOUT_FILENO);
+    dup2(log, STDERR_FILENO);
+  }
   execve(arguments.argv[0], arguments.argv.data(), arguments.envp.data());
   const int error = errno;
   // The pipe is empty, so that four bytes fit; there is nobody else to tell.
@@ -67,7 +72,19 @@ struct ExecArguments {
   _exit(127);
 }
 
+// Long enough for a child to end children of its own.
+constexpr absl::Duration kStopGrace = absl::Seconds(5);
+
 }  // namespace
+
+sigset_t EndingSignals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int signal : {SIGINT, SIGTERM, SIGCHLD}) {
+    sigaddset(&signals, signal);
+  }
+  return signals;
+}
 
 absl::StatusOr<std::unique_ptr<ChildProcess>> ChildProcess::Start(
     const Command& command) {
@@ -136,6 +153,23 @@ void ChildProcess::Stop(absl::Duration grace) {
   int status = 0;
   waitpid(pid_, &status, 0);
   wait_status_ = status;
+}
+
+void BlockEndingSignals() {
+  const sigset_t signals = EndingSignals();
+  sigprocmask(SIG_BLOCK, &signals, nullptr);
+}
+
+int AwaitChild(ChildProcess& child) {
+  const sigset_t signals = EndingSignals();
+  while (true) {
+    if (const auto ended = child.Poll()) return ExitCode(*ended);
+    int signal = 0;
+    sigwait(&signals, &signal);
+    if (signal == SIGCHLD) continue;
+    child.Stop(kStopGrace);
+    return 128 + signal;
+  }
 }
 
 std::string DescribeEnd(int wait_status) {

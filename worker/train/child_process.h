@@ -1,6 +1,7 @@
 #ifndef BALANCEMOE_WORKER_TRAIN_CHILD_PROCESS_H_
 #define BALANCEMOE_WORKER_TRAIN_CHILD_PROCESS_H_
 
+#include <signal.h>
 #include <sys/types.h>
 
 #include <memory>
@@ -23,9 +24,9 @@ struct Command {
   // Whether its standard error comes back through stderr_fd() instead of going
   // where this process's goes.
   bool capture_stderr = false;
-  // Whether its standard output goes to this process's standard error: programs
-  // with -o json keep standard output for one object.
-  bool stdout_to_stderr = false;
+  // File that takes its standard output and standard error; empty: they go
+  // where this process's go.
+  std::string log_path;
 };
 
 // A process that this one started and that does not outlive it: the kernel
@@ -61,6 +62,18 @@ class ChildProcess {
   const int stderr_fd_;
   std::optional<int> wait_status_;
 };
+
+// Waits for the end of `child`; asks it to end when this process gets SIGINT or
+// SIGTERM. Returns its exit code, or 128 + that signal. The signals must be
+// blocked, as BlockEndingSignals does.
+int AwaitChild(ChildProcess& child);
+
+// Lets SIGINT, SIGTERM and SIGCHLD wait until somebody asks for them, so that
+// none is lost between the start of a child and the wait for it. Children start
+// with nothing blocked.
+void BlockEndingSignals();
+// Those three.
+sigset_t EndingSignals();
 
 // "exit code 3", "signal 9 (Killed)", for a wait status.
 std::string DescribeEnd(int wait_status);

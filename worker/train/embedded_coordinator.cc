@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <system_error>
 
@@ -16,6 +17,8 @@
 namespace balancemoe::worker {
 namespace {
 
+// What the coordinator says; shown only when it does not come up.
+constexpr char kLog[] = "coordinator.log";
 constexpr absl::Duration kPollInterval = absl::Milliseconds(5);
 constexpr absl::Duration kStopGrace = absl::Seconds(3);
 
@@ -29,6 +32,12 @@ absl::StatusOr<std::string> MakeTemporaryDirectory() {
         "embedded coordinator: no temporary directory like ", path));
   }
   return path;
+}
+
+std::string ReadLog(const std::string& directory) {
+  std::ifstream file(absl::StrCat(directory, "/", kLog));
+  return {std::istreambuf_iterator<char>(file),
+          std::istreambuf_iterator<char>()};
 }
 
 }  // namespace
@@ -47,7 +56,7 @@ absl::StatusOr<std::unique_ptr<EmbeddedCoordinator>> EmbeddedCoordinator::Start(
       absl::StrCat("--port-file=", directory, "/ports.json"),
       absl::StrCat("--report-deadline-ms=",
                    absl::ToInt64Milliseconds(options.report_deadline))};
-  command.stdout_to_stderr = true;
+  command.log_path = absl::StrCat(directory, "/", kLog);
   BMOE_ASSIGN_OR_RETURN(coordinator->process_, ChildProcess::Start(command));
   BMOE_RETURN_IF_ERROR(coordinator->AwaitReady(options));
   return coordinator;
@@ -58,8 +67,9 @@ absl::Status EmbeddedCoordinator::AwaitReady(const Options& options) {
   const absl::Time deadline = clock.Now() + options.start_timeout;
   while (clock.Now() < deadline) {
     if (const auto ended = process_->Poll()) {
-      return absl::UnavailableError(absl::StrCat(
-          "embedded coordinator: ended with ", DescribeEnd(*ended)));
+      return absl::UnavailableError(
+          absl::StrCat("embedded coordinator: ended with ", DescribeEnd(*ended),
+                       ": ", ReadLog(directory_)));
     }
     std::ifstream file(directory_ + "/ports.json");
     // Not there yet, or half written, is the same: asked again.

@@ -26,15 +26,6 @@ namespace {
 // How long the others may go on after one has failed.
 constexpr absl::Duration kFailureGrace = absl::Seconds(2);
 
-sigset_t EndingSignals() {
-  sigset_t signals;
-  sigemptyset(&signals);
-  for (const int signal : {SIGINT, SIGTERM, SIGCHLD}) {
-    sigaddset(&signals, signal);
-  }
-  return signals;
-}
-
 void WriteToStderr(const std::string& text) {
   std::fwrite(text.data(), 1, text.size(), stderr);
 }
@@ -165,7 +156,7 @@ void LocalWorkersLoop::Forward(size_t rank) {
     worker.unfinished_line += text;
     size_t end = 0;
     while ((end = worker.unfinished_line.find('\n')) != std::string::npos) {
-      WriteToStderr(absl::StrCat("worker ", rank, ": ",
+      WriteToStderr(absl::StrCat("[", rank, "] ",
                                  worker.unfinished_line.substr(0, end + 1)));
       worker.unfinished_line.erase(0, end + 1);
     }
@@ -185,11 +176,6 @@ int LocalWorkersLoop::PollTimeoutMs() const {
 }
 
 }  // namespace
-
-void BlockEndingSignals() {
-  const sigset_t signals = EndingSignals();
-  sigprocmask(SIG_BLOCK, &signals, nullptr);
-}
 
 int RunLocalWorkers(const LocalWorkersOptions& options) {
   LocalWorkersLoop loop;

@@ -27,10 +27,6 @@ struct LocalWorkersOptions {
 // BlockEndingSignals.
 int RunLocalWorkers(const LocalWorkersOptions& options);
 
-// Lets SIGINT, SIGTERM and SIGCHLD wait until RunLocalWorkers takes them, so
-// that none is lost between the start of the first child and its poll.
-void BlockEndingSignals();
-
 }  // namespace balancemoe::worker
 
 #endif  // BALANCEMOE_WORKER_TRAIN_LOCAL_WORKERS_H_

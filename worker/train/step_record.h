@@ -14,27 +14,29 @@ struct LayerFigures {
   double layer_us = 0;
   double expert_compute_us = 0;
   double exposed_transfer_us = 0;
+  // Moving tokens, without waiting for slower peers.
   double all_to_all_us = 0;
+  double peer_wait_us = 0;
   // Forecast for the layer, the same on all workers; 0 without a plan.
   double predicted_us = 0;
+  // Processor time of this process's other threads meanwhile: the transport's.
+  double transport_cpu_us = 0;
   // Assignments that this worker computed.
   int64_t tokens_computed = 0;
-  // Lends of the layer's plan, of all workers together.
+  // Experts that this worker lent or borrowed.
   int64_t lends = 0;
-  // Experts that this worker borrowed.
-  int64_t borrowed = 0;
-  // Sent and received by this worker.
+  // Sent by this worker.
   int64_t transfer_bytes = 0;
 };
 
 // What one worker measured in one step besides its layers. Travels as bytes.
 struct WorkerFigures {
   double plan_wait_us = 0;
+  // For the counts of slower peers, before any plan can be.
   double peer_wait_us = 0;
   // Processor time of the whole process; 0 for threads that share one with rank
   // 0.
   double cpu_us = 0;
-  double transfer_cpu_us = 0;
   int64_t plans_used = 0;
   int64_t plans_none = 0;
   int64_t plans_late = 0;

@@ -1,9 +1,9 @@
 #include "worker/train/train_options.h"
 
-#include <limits>
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "common/planning/policy.h"
 #include "common/status_macros.h"
 #include "worker/train/quota_routing.h"
 
@@ -92,6 +92,9 @@ void AddCommunicationFlags(CLI::App& app, TrainOptions& options) {
   add("--transport", options.transport,
       "gloo: a process per worker; loopback: threads of one process")
       ->check(CLI::IsMember({"loopback", "gloo"}));
+  add("--address", options.address,
+      "Host name or address at which the other workers reach this one, over "
+      "gloo");
   add("--device", options.device, "Where to compute")
       ->check(CLI::IsMember({"cpu"}));
   add("--dtype", options.dtype,
@@ -109,6 +112,13 @@ void AddCommunicationFlags(CLI::App& app, TrainOptions& options) {
       "How long an embedded coordinator waits for all workers' reports, "
       "milliseconds")
       ->check(CLI::Range(int64_t{1}, kMany));
+}
+
+absl::Status ValidatePolicy(const std::string& policy) {
+  const absl::Status status = ParsePolicyChoice(policy).status();
+  if (status.ok()) return status;
+  return absl::InvalidArgumentError(
+      absl::StrCat("--policy: ", status.message()));
 }
 
 }  // namespace
@@ -145,6 +155,7 @@ absl::Status ValidateTrainOptions(const TrainOptions& options,
                                                .tokens = 1})
                              .status());
   }
+  BMOE_RETURN_IF_ERROR(ValidatePolicy(options.policy));
   if (options.coordinator == "embedded" && !options.workers.has_value()) {
     return absl::InvalidArgumentError(
         "--coordinator: embedded goes with --workers only; name the host:port "

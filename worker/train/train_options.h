@@ -45,6 +45,8 @@ struct TrainOptions {
   // Local workers to start; none: this process is one worker of a launcher's.
   std::optional<int32_t> workers;
   std::string transport = "gloo";
+  // At which the other workers reach this one.
+  std::string address = "127.0.0.1";
   std::string device = "cpu";
   std::string dtype = "fp32";
   int64_t plan_deadline_ms = 50;

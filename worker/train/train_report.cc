@@ -79,8 +79,10 @@ double ImbalanceOfLayer(const StepRecord& step, size_t layer) {
 }
 
 // Time in experts per token in steps with transfers over that in steps without;
-// null unless there are both.
-Json ComputeSlowdown(absl::Span<const StepRecord> steps) {
+// null unless there are both. Warm-up steps count, except for the first,
+// because in many runs no others go without transfers.
+Json ComputeSlowdown(absl::Span<const StepRecord> all_steps) {
+  const auto steps = all_steps.subspan(std::min<size_t>(1, all_steps.size()));
   double compute_us[2] = {0, 0};
   double tokens[2] = {0, 0};
   for (const StepRecord& step : steps) {
@@ -162,14 +164,17 @@ void AddTimes(absl::Span<const StepRecord> steps, Json& report) {
   });
   report["plan_wait_ms"] = {{"mean", Mean(plan_wait)},
                             {"p95", Quantile(plan_wait, 0.95)}};
-  report["peer_wait_ms"] = {
-      {"mean", Mean(PerStep(steps, [](const StepRecord& step) {
-         return SumOverWorkers(step,
-                               [](const WorkerFigures& worker) {
-                                 return worker.peer_wait_us / 1e3;
-                               }) /
-                static_cast<double>(step.workers.size());
-       }))}};
+  const auto peer_wait = PerStep(steps, [](const StepRecord& step) {
+    const double for_counts_us =
+        SumOverWorkers(
+            step,
+            [](const WorkerFigures& worker) { return worker.peer_wait_us; }) /
+        static_cast<double>(step.workers.size());
+    const double for_tokens_us = Mean(SumOverLayers(
+        step, [](const LayerFigures& layer) { return layer.peer_wait_us; }));
+    return (for_counts_us + for_tokens_us) / 1e3;
+  });
+  report["peer_wait_ms"] = {{"mean", Mean(peer_wait)}};
   report["all_to_all_ms"] = {
       {"mean", Mean(PerStep(steps, [](const StepRecord& step) {
          return Mean(SumOverLayers(step, [](const LayerFigures& layer) {
@@ -178,30 +183,34 @@ void AddTimes(absl::Span<const StepRecord> steps, Json& report) {
        }))}};
 }
 
-void AddTransfers(absl::Span<const StepRecord> steps, Json& report) {
+void AddImbalance(absl::Span<const StepRecord> steps, Json& report) {
   std::vector<double> imbalances;
-  int64_t lends = 0;
-  int64_t received_and_sent = 0;
-  WorkerFigures plans;
   for (const StepRecord& step : steps) {
-    lends += Lends(step);
     for (size_t layer = 0; layer < step.num_layers(); ++layer) {
       imbalances.push_back(ImbalanceOfLayer(step, layer));
     }
+  }
+  report["imbalance"] = {{"mean", Mean(imbalances)},
+                         {"p95", Quantile(imbalances, 0.95)}};
+}
+
+void AddTransfers(absl::Span<const StepRecord> steps, Json& report) {
+  int64_t lends = 0;
+  int64_t transfer_bytes = 0;
+  WorkerFigures plans;
+  for (const StepRecord& step : steps) {
+    lends += Lends(step);
     for (const LayerFigures& layer : step.layers) {
-      received_and_sent += layer.transfer_bytes;
+      transfer_bytes += layer.transfer_bytes;
     }
     plans.plans_used += step.workers[0].plans_used;
     plans.plans_none += step.workers[0].plans_none;
     plans.plans_late += step.workers[0].plans_late;
     plans.plans_refused += step.workers[0].plans_refused;
   }
-  report["imbalance"] = {{"mean", Mean(imbalances)},
-                         {"p95", Quantile(imbalances, 0.95)}};
   report["moves"] = 0;
   report["lends"] = lends;
-  // Both ends count the same bytes.
-  report["transfer_bytes"] = received_and_sent / 2;
+  report["transfer_bytes"] = transfer_bytes;
   report["plans"] = {{"used", plans.plans_used},
                      {"none", plans.plans_none},
                      {"late", plans.plans_late},
@@ -209,7 +218,7 @@ void AddTransfers(absl::Span<const StepRecord> steps, Json& report) {
 }
 
 // Largest over steps and workers; the layers of a step add up, because their
-// activations and borrowed experts live until the backward pass.
+// activations live until the backward pass.
 double PeakOverWorkers(absl::Span<const StepRecord> steps,
                        const LayerValue& value) {
   double peak = 0;
@@ -223,12 +232,6 @@ double PeakOverWorkers(absl::Span<const StepRecord> steps,
 
 void AddMemory(const TrainOptions& options, const RunSummary& summary,
                absl::Span<const StepRecord> steps, Json& report) {
-  // Parameters and gradient.
-  const double bytes_per_lend = 2 * static_cast<double>(summary.expert_bytes);
-  const double borrowed =
-      PeakOverWorkers(steps, [bytes_per_lend](const LayerFigures& layer) {
-        return bytes_per_lend * static_cast<double>(layer.borrowed);
-      });
   const double row_bytes =
       static_cast<double>((2 * options.hidden + 2 * options.ffn) *
                           static_cast<int64_t>(sizeof(float)));
@@ -238,8 +241,7 @@ void AddMemory(const TrainOptions& options, const RunSummary& summary,
       });
   report["peak_rss_bytes"] = {{"max_over_workers", summary.peak_rss_bytes}};
   report["peak_expert_bytes"] = {
-      {"max_over_workers",
-       summary.home_expert_bytes + static_cast<int64_t>(borrowed)}};
+      {"max_over_workers", summary.peak_expert_bytes}};
   report["peak_activation_bytes"] = {
       {"max_over_workers", static_cast<int64_t>(activations)}};
 }
@@ -261,9 +263,12 @@ double MeanImbalance(const StepRecord& step) {
 int64_t Lends(const StepRecord& step) {
   int64_t lends = 0;
   for (size_t layer = 0; layer < step.num_layers(); ++layer) {
-    lends += step.At(0, layer).lends;
+    for (size_t worker = 0; worker < step.workers.size(); ++worker) {
+      lends += step.At(worker, layer).lends;
+    }
   }
-  return lends;
+  // Both ends count each.
+  return lends / 2;
 }
 
 nlohmann::ordered_json BuildTrainReport(const TrainOptions& options,
@@ -285,11 +290,14 @@ nlohmann::ordered_json BuildTrainReport(const TrainOptions& options,
   AddTimes(measured, report);
   report["transfer_cpu_s_per_step"] =
       Mean(PerStep(measured, [](const StepRecord& step) {
-        return SumOverWorkers(step, [](const WorkerFigures& worker) {
-          return worker.transfer_cpu_us / 1e6;
-        });
+        return Mean(SumOverLayers(step,
+                                  [](const LayerFigures& layer) {
+                                    return layer.transport_cpu_us / 1e6;
+                                  })) *
+               static_cast<double>(step.workers.size());
       }));
-  report["compute_slowdown"] = ComputeSlowdown(measured);
+  report["compute_slowdown"] = ComputeSlowdown(steps);
+  AddImbalance(measured, report);
   AddTransfers(steps, report);
   report["predicted_over_measured"] = PredictedOverMeasured(measured);
   AddMemory(options, summary, steps, report);

@@ -24,12 +24,11 @@ struct RunSummary {
   std::string loss_sha256;
   std::string parameters_sha256;
   std::string optimizer_sha256;
+  // Of the worker where it is largest, like the next.
   int64_t peak_rss_bytes = 0;
-  // Parameters of one expert.
-  int64_t expert_bytes = 0;
-  // Parameters, gradients and optimizer state of a worker's own experts, most
-  // of all workers.
-  int64_t home_expert_bytes = 0;
+  // Parameters, gradients and optimizer state of a worker's own experts and of
+  // those that it borrowed at a time.
+  int64_t peak_expert_bytes = 0;
   std::optional<double> energy_j;
 };
 

@@ -41,7 +41,6 @@ nlohmann::ordered_json Report(const std::vector<StepRecord>& steps,
   summary.mode = "inline";
   summary.workers = 2;
   summary.warmup_steps = warmup_steps;
-  summary.expert_bytes = 10;
   return BuildTrainReport(TrainOptions(), summary, steps);
 }
 
@@ -100,7 +99,7 @@ TEST(TrainReportTest, WarmUpCountsForTotalsButNotForTimes) {
 
   EXPECT_DOUBLE_EQ(report["step_ms"]["mean"], 10);
   EXPECT_EQ(report["lends"], 2);
-  EXPECT_EQ(report["transfer_bytes"], 128);
+  EXPECT_EQ(report["transfer_bytes"], 256);
   EXPECT_EQ(report["plans"]["used"], 4);
   EXPECT_EQ(report["loss"].size(), 2u);
 }
@@ -112,9 +111,12 @@ TEST(TrainReportTest, ForecastIsComparedWithThePlannedLayersAlone) {
 }
 
 TEST(TrainReportTest, SlowDownNeedsStepsWithAndWithoutTransfers) {
-  EXPECT_TRUE(Report({Step(2, 10, 1)}, 0)["compute_slowdown"].is_null());
+  const StepRecord first = Step(3, 500, 0);
+
+  EXPECT_TRUE(Report({first, Step(2, 10, 1)}, 0)["compute_slowdown"].is_null());
   EXPECT_DOUBLE_EQ(
-      Report({Step(2, 10, 1), Step(2, 10, 0)}, 0)["compute_slowdown"], 1.0);
+      Report({first, Step(2, 10, 0), Step(2, 10, 1)}, 0)["compute_slowdown"],
+      1.0);
 }
 
 }  // namespace

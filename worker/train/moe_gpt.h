@@ -1,0 +1,65 @@
+#ifndef BALANCEMOE_WORKER_TRAIN_MOE_GPT_H_
+#define BALANCEMOE_WORKER_TRAIN_MOE_GPT_H_
+
+#include <torch/torch.h>
+
+#include <cstdint>
+#include <vector>
+
+#include "worker/agent/agent.h"
+#include "worker/moe/moe_layer.h"
+
+namespace balancemoe::worker {
+
+// Dimensions, in every shape below:
+//   B  sequences in the batch     S  tokens per sequence
+//   H  hidden size                V  different bytes, 256
+
+struct MoeGptOptions {
+  int32_t layers = 2;
+  int64_t seq = 128;
+  int64_t hidden = 256;
+  int64_t ffn = 1024;
+  int64_t heads = 4;
+  int64_t experts = 8;
+  int64_t top_k = 2;
+  uint64_t seed = 1;
+};
+
+// A GPT over bytes whose blocks have a MoE layer each instead of a dense
+// feed-forward layer. All but the experts is replicated: equal seeds give equal
+// values on every worker.
+class MoeGptImpl : public torch::nn::Module {
+ public:
+  // `agent` must outlive the model.
+  MoeGptImpl(const MoeGptOptions& options, Agent& agent);
+
+  // `bytes` is [B, S], int64; the result [B * S, V], logits of each next byte.
+  torch::Tensor forward(const torch::Tensor& bytes);
+
+  // Mean over the layers, of the last forward, a scalar.
+  torch::Tensor aux_loss() const;
+
+  const std::vector<MoeLayer>& moe_layers() const { return moe_layers_; }
+
+  // Parameters that every worker has, in a fixed order.
+  std::vector<torch::Tensor> ReplicatedParameters() const;
+
+ private:
+  class BlockImpl;
+  TORCH_MODULE(Block);
+
+  void InitialiseDense(uint64_t seed);
+
+  torch::nn::Embedding token_embedding_{nullptr};
+  torch::nn::Embedding position_embedding_{nullptr};
+  std::vector<Block> blocks_;
+  std::vector<MoeLayer> moe_layers_;
+  torch::nn::LayerNorm final_norm_{nullptr};
+  torch::nn::Linear head_{nullptr};
+};
+TORCH_MODULE(MoeGpt);
+
+}  // namespace balancemoe::worker
+
+#endif  // BALANCEMOE_WORKER_TRAIN_MOE_GPT_H_

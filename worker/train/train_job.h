@@ -1,0 +1,31 @@
+#ifndef BALANCEMOE_WORKER_TRAIN_TRAIN_JOB_H_
+#define BALANCEMOE_WORKER_TRAIN_TRAIN_JOB_H_
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <ostream>
+
+#include "absl/status/statusor.h"
+#include "worker/agent/agent.h"
+#include "worker/train/train_options.h"
+#include "worker/train/worker_place.h"
+
+namespace balancemoe::worker {
+
+// Runs one worker of a training run from its first step to its report. Rank 0
+// shows progress on `progress` and returns the train report; the others return
+// null. A collective of all workers; `agent` is attached.
+//
+// Errors: InvalidArgument for an unusable text; those of Trainer::Step.
+absl::StatusOr<nlohmann::ordered_json> RunTrainJob(const TrainOptions& options,
+                                                   const WorkerPlace& place,
+                                                   Agent& agent,
+                                                   std::ostream& progress);
+
+// Threads that one of `local_workers` workers computes with on this machine.
+// Sets them for the calling thread.
+void ShareCores(int32_t local_workers);
+
+}  // namespace balancemoe::worker
+
+#endif  // BALANCEMOE_WORKER_TRAIN_TRAIN_JOB_H_

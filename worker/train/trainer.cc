@@ -1,0 +1,280 @@
+#include "worker/train/trainer.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <type_traits>
+#include <utility>
+
+#include "absl/types/span.h"
+#include "common/status_macros.h"
+#include "worker/train/process_usage.h"
+#include "worker/train/routers.h"
+#include "worker/train/state_digest.h"
+
+namespace balancemoe::worker {
+namespace {
+
+MoeGptOptions ModelOf(const TrainOptions& options) {
+  MoeGptOptions model;
+  model.layers = options.layers;
+  model.seq = options.seq;
+  model.hidden = options.hidden;
+  model.ffn = options.ffn;
+  model.heads = options.heads;
+  model.experts = options.experts;
+  model.top_k = options.top_k;
+  model.seed = options.seed;
+  return model;
+}
+
+std::vector<torch::Tensor> AllParameters(const MoeGpt& model) {
+  std::vector<torch::Tensor> all = model->ReplicatedParameters();
+  for (MoeLayer moe : model->moe_layers()) {
+    for (const ExpertId expert : moe->experts().home_experts()) {
+      for (const torch::Tensor& tensor : moe->experts().Find(expert)->all) {
+        all.push_back(tensor);
+      }
+    }
+  }
+  return all;
+}
+
+LayerFigures FiguresOf(const MoeLayerTimes& times) {
+  const auto us = [](absl::Duration duration) {
+    return absl::ToDoubleMicroseconds(duration);
+  };
+  LayerFigures figures;
+  figures.layer_us = us(times.forward + times.backward);
+  figures.expert_compute_us = us(times.expert_compute);
+  figures.exposed_transfer_us = us(times.exposed_transfer);
+  figures.all_to_all_us = us(times.all_to_all - times.peer_wait);
+  figures.peer_wait_us = us(times.peer_wait);
+  figures.predicted_us = times.predicted_us;
+  figures.transport_cpu_us = us(times.other_threads_cpu);
+  figures.tokens_computed = times.tokens_computed;
+  figures.lends = times.lends;
+  figures.transfer_bytes = times.transfer_bytes;
+  return figures;
+}
+
+// Every worker's `mine`, one after the other.
+template <typename T>
+absl::Status GatherAll(const std::vector<T>& mine, std::vector<T>& all,
+                       Transport& transport) {
+  static_assert(std::is_trivially_copyable_v<T>);
+  all.resize(mine.size() * static_cast<size_t>(transport.world_size()));
+  return transport.AllGather(
+      {reinterpret_cast<const std::byte*>(mine.data()),
+       mine.size() * sizeof(T)},
+      absl::MakeSpan(reinterpret_cast<std::byte*>(all.data()),
+                     all.size() * sizeof(T)),
+      ComputeStream());
+}
+
+}  // namespace
+
+Trainer::Trainer(const TrainOptions& options, TextCorpus corpus, Agent& agent)
+    : options_(options),
+      corpus_(std::move(corpus)),
+      agent_(agent),
+      model_(ModelOf(options), agent),
+      replicated_(model_->ReplicatedParameters()),
+      bucket_(replicated_),
+      adam_(AllParameters(model_), options.lr) {
+  RouteAsAsked();
+}
+
+absl::StatusOr<StepRecord> Trainer::Step(int64_t iteration, int64_t batch) {
+  const absl::Time start = clock_.Now();
+  const AgentCounters counters = agent_.counters();
+  const absl::Duration cpu = ProcessCpuTime();
+  Transport& transport = agent_.transport();
+  StepRecord record;
+  agent_.BeginIteration(Iteration(iteration));
+  try {
+    const float share = ForwardBackward(Batch(batch));
+    BMOE_ASSIGN_OR_RETURN(record.loss, bucket_.Sum(share, transport));
+    adam_.Step();
+    ZeroGradients();
+  } catch (const c10::Error& error) {
+    return absl::UnavailableError(error.what_without_backtrace());
+  }
+  BMOE_RETURN_IF_ERROR(GatherFigures(MeasuredSince(counters, cpu), record));
+  // All workers have just met, so that one clock is as good as another.
+  record.step_ms = absl::ToDoubleMilliseconds(clock_.Now() - start);
+  return record;
+}
+
+torch::Tensor Trainer::Batch(int64_t batch) const {
+  torch::Tensor bytes =
+      torch::empty({options_.batch, options_.seq + 1}, torch::kInt64);
+  int64_t* out = bytes.mutable_data_ptr<int64_t>();
+  const int64_t first = agent_.transport().rank().value() * options_.batch;
+  for (int64_t i = 0; i < options_.batch; ++i) {
+    for (const char byte : corpus_.Sequence(options_.seed, batch, first + i)) {
+      *out++ = static_cast<unsigned char>(byte);
+    }
+  }
+  return bytes;
+}
+
+// Workers have equally many tokens, so the mean over all is the sum of the
+// workers' means divided by their number. Divided before backward, which gives
+// every gradient its share, of experts and replicated parameters alike.
+float Trainer::ForwardBackward(const torch::Tensor& bytes) {
+  const int64_t seq = options_.seq;
+  const torch::Tensor logits = model_->forward(bytes.narrow(1, 0, seq));
+  const torch::Tensor targets = bytes.narrow(1, 1, seq).flatten();
+  torch::Tensor loss = torch::nn::functional::cross_entropy(logits, targets) /
+                       agent_.transport().world_size();
+  const float share = loss.item<float>();
+  if (options_.aux_loss > 0) {
+    loss = loss + model_->aux_loss() *
+                      (options_.aux_loss / agent_.transport().world_size());
+  }
+  loss.backward();
+  return share;
+}
+
+void Trainer::ZeroGradients() {
+  bucket_.Zero();
+  const auto& parameters = adam_.parameters();
+  for (size_t i = replicated_.size(); i < parameters.size(); ++i) {
+    parameters[i].mutable_grad().zero_();
+  }
+}
+
+WorkerFigures Trainer::MeasuredSince(const AgentCounters& before,
+                                     absl::Duration cpu_before) const {
+  const AgentCounters now = agent_.counters();
+  WorkerFigures figures;
+  figures.plan_wait_us =
+      absl::ToDoubleMicroseconds(now.plan_wait - before.plan_wait);
+  figures.peer_wait_us =
+      absl::ToDoubleMicroseconds(now.peer_wait - before.peer_wait);
+  figures.plans_used = now.plans_used - before.plans_used;
+  figures.plans_none = now.plans_none - before.plans_none;
+  figures.plans_late = now.plans_late - before.plans_late;
+  figures.plans_refused = now.plans_refused - before.plans_refused;
+  // Threads of one process would count it once each.
+  const bool own_process = agent_.transport().name() != "loopback" ||
+                           agent_.transport().rank() == WorkerRank(0);
+  if (own_process) {
+    figures.cpu_us = absl::ToDoubleMicroseconds(ProcessCpuTime() - cpu_before);
+  }
+  return figures;
+}
+
+absl::Status Trainer::GatherFigures(const WorkerFigures& mine,
+                                    StepRecord& record) {
+  std::vector<LayerFigures> layers;
+  for (MoeLayer moe : model_->moe_layers()) {
+    layers.push_back(FiguresOf(moe->last_times()));
+  }
+  BMOE_RETURN_IF_ERROR(GatherAll(layers, record.layers, agent_.transport()));
+  return GatherAll<WorkerFigures>({mine}, record.workers, agent_.transport());
+}
+
+void Trainer::RouteByQuota(double imbalance) {
+  QuotaSpec spec;
+  spec.imbalance = imbalance;
+  spec.workers = agent_.transport().world_size();
+  spec.experts = options_.experts;
+  spec.top_k = options_.top_k;
+  spec.tokens = spec.workers * options_.batch * options_.seq;
+  for (MoeLayer moe : model_->moe_layers()) {
+    moe->SetRouter(QuotaRouter(spec, agent_.transport().rank(),
+                               moe->experts().layer(), options_.seed));
+  }
+}
+
+void Trainer::RouteAsAsked() {
+  if (options_.imbalance.has_value()) return RouteByQuota(*options_.imbalance);
+  for (MoeLayer moe : model_->moe_layers()) {
+    moe->SetRouter(options_.skew.has_value()
+                       ? SkewedRouter(*options_.skew, options_.experts,
+                                      options_.top_k, moe->experts().layer(),
+                                      options_.seed)
+                       : TopKRouter(options_.top_k));
+  }
+}
+
+absl::StatusOr<Trainer::Digests> Trainer::StateDigests() {
+  StateTensors parameters;
+  StateTensors optimizer;
+  const auto states_of = [this](size_t i) {
+    const Adam::State& state = adam_.states()[i];
+    return std::vector<torch::Tensor>{state.mean, state.variance, state.steps};
+  };
+  size_t next = 0;
+  for (; next < replicated_.size(); ++next) {
+    parameters.replicated.push_back(replicated_[next]);
+    for (const auto& tensor : states_of(next)) {
+      optimizer.replicated.push_back(tensor);
+    }
+  }
+  for (MoeLayer moe : model_->moe_layers()) {
+    for (const ExpertId expert : moe->experts().home_experts()) {
+      const size_t key = moe->experts().layer().index() *
+                             static_cast<size_t>(options_.experts) +
+                         expert.index();
+      parameters.experts.push_back({key, {}});
+      optimizer.experts.push_back({key, {}});
+      for (size_t i = 0; i < ExpertTensors::kNames.size(); ++i, ++next) {
+        parameters.experts.back().second.push_back(adam_.parameters()[next]);
+        for (const auto& tensor : states_of(next)) {
+          optimizer.experts.back().second.push_back(tensor);
+        }
+      }
+    }
+  }
+  const auto experts = static_cast<size_t>(options_.layers) *
+                       static_cast<size_t>(options_.experts);
+  Digests digests;
+  BMOE_ASSIGN_OR_RETURN(
+      digests.parameters,
+      GatherStateDigest(parameters, experts, agent_.transport()));
+  BMOE_ASSIGN_OR_RETURN(
+      digests.optimizer,
+      GatherStateDigest(optimizer, experts, agent_.transport()));
+  return digests;
+}
+
+Trainer::State Trainer::CopyState() const {
+  const torch::NoGradGuard no_grad;
+  State state;
+  for (const torch::Tensor& parameter : adam_.parameters()) {
+    state.parameters.push_back(parameter.detach().clone());
+  }
+  for (const Adam::State& of : adam_.states()) {
+    state.optimizer.push_back(
+        {of.mean.clone(), of.variance.clone(), of.steps.clone()});
+  }
+  return state;
+}
+
+void Trainer::Restore(const State& state) {
+  const torch::NoGradGuard no_grad;
+  for (size_t i = 0; i < state.parameters.size(); ++i) {
+    torch::Tensor parameter = adam_.parameters()[i];
+    parameter.copy_(state.parameters[i]);
+    Adam::State of = adam_.states()[i];
+    of.mean.copy_(state.optimizer[i].mean);
+    of.variance.copy_(state.optimizer[i].variance);
+    of.steps.copy_(state.optimizer[i].steps);
+  }
+}
+
+int64_t Trainer::PeakExpertBytes() const {
+  int64_t bytes = 0;
+  for (MoeLayer moe : model_->moe_layers()) {
+    const ExpertStore& store = moe->experts();
+    // Two moments per parameter.
+    bytes += store.allocated_bytes() +
+             2 * store.shape().bytes() *
+                 static_cast<int64_t>(store.home_experts().size());
+  }
+  return bytes;
+}
+
+}  // namespace balancemoe::worker

@@ -1,0 +1,95 @@
+#ifndef BALANCEMOE_WORKER_TRAIN_TRAINER_H_
+#define BALANCEMOE_WORKER_TRAIN_TRAINER_H_
+
+#include <torch/torch.h>
+
+#include <cstdint>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "common/clock.h"
+#include "worker/agent/agent.h"
+#include "worker/train/adam.h"
+#include "worker/train/gradient_bucket.h"
+#include "worker/train/moe_gpt.h"
+#include "worker/train/sha256.h"
+#include "worker/train/step_record.h"
+#include "worker/train/text_corpus.h"
+#include "worker/train/train_options.h"
+
+namespace balancemoe::worker {
+
+// One worker's model, optimizer and data, and the training step. Experts are
+// parallel, all else is replicated. Every worker of a run makes the same calls
+// in the same order, each from one thread of its own; all but the constructor
+// are collectives.
+class Trainer {
+ public:
+  // A worker's parameters and optimizer state, copied.
+  struct State {
+    std::vector<torch::Tensor> parameters;
+    std::vector<Adam::State> optimizer;
+  };
+  struct Digests {
+    Sha256Digest parameters;
+    Sha256Digest optimizer;
+  };
+
+  // `agent` must outlive the trainer. Options must be valid.
+  Trainer(const TrainOptions& options, TextCorpus corpus, Agent& agent);
+
+  // Trains on batch number `batch` of the text, as iteration `iteration` of the
+  // job, which rises from call to call. Returns what all workers measured.
+  //
+  // Errors: Unavailable when a peer is gone, with the layer's own words.
+  absl::StatusOr<StepRecord> Step(int64_t iteration, int64_t batch);
+
+  // Routes by quota from the next step on; `imbalance` must be valid.
+  void RouteByQuota(double imbalance);
+  // Back to what the options say.
+  void RouteAsAsked();
+
+  // Digests over all workers, by expert id.
+  //
+  // Errors: those of GatherStateDigest.
+  absl::StatusOr<Digests> StateDigests();
+
+  State CopyState() const;
+  void Restore(const State& state);
+
+  // Of parameters, gradients and optimizer state of experts, at most ever.
+  int64_t PeakExpertBytes() const;
+
+  const std::vector<MoeLayer>& moe_layers() const {
+    return model_->moe_layers();
+  }
+
+ private:
+  // Inputs and targets of this worker, [B, S + 1].
+  torch::Tensor Batch(int64_t batch) const;
+  // Returns this worker's share of the loss.
+  float ForwardBackward(const torch::Tensor& bytes);
+  void ZeroGradients();
+  WorkerFigures MeasuredSince(const AgentCounters& before,
+                              absl::Duration cpu_before) const;
+  absl::Status GatherFigures(const WorkerFigures& mine, StepRecord& record);
+
+  // Constant after construction.
+  const TrainOptions options_;
+  const TextCorpus corpus_;
+  Agent& agent_;
+  const SteadyClock clock_;
+
+  MoeGpt model_;
+  // Of `adam_`, the first are replicated, the others the experts that live
+  // here.
+  std::vector<torch::Tensor> replicated_;
+  GradientBucket bucket_;
+  Adam adam_;
+};
+
+}  // namespace balancemoe::worker
+
+#endif  // BALANCEMOE_WORKER_TRAIN_TRAINER_H_

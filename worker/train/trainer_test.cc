@@ -1,0 +1,209 @@
+#include "worker/train/trainer.h"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <sstream>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "common/status_macros.h"
+#include "tests/fixtures/status_matchers.h"
+#include "worker/agent/local_agent.h"
+#include "worker/train/train_job.h"
+#include "worker/transport/local_rendezvous.h"
+#include "worker/transport/loopback/loopback_hub.h"
+
+namespace balancemoe::worker {
+namespace {
+
+using Report = nlohmann::ordered_json;
+
+TrainOptions SmallModel() {
+  TrainOptions options;
+  options.steps = 8;
+  options.batch = 2;
+  options.seq = 24;
+  options.layers = 2;
+  options.hidden = 32;
+  options.ffn = 48;
+  options.heads = 4;
+  options.experts = 8;
+  options.top_k = 2;
+  return options;
+}
+
+// Keeps the cost model that it was made with, so that no test depends on how
+// fast the machine is.
+class UnmeasuredAgent final : public Agent {
+ public:
+  explicit UnmeasuredAgent(std::unique_ptr<Agent> agent)
+      : agent_(std::move(agent)) {}
+
+  Transport& transport() override { return agent_->transport(); }
+  void ReportCostModel(const CostModel&) override {}
+  void BeginIteration(Iteration iteration) override {
+    agent_->BeginIteration(iteration);
+  }
+  absl::StatusOr<LayerRouting> PlanLayer(
+      LayerId layer, absl::Span<const int64_t> tokens_per_expert) override {
+    return agent_->PlanLayer(layer, tokens_per_expert);
+  }
+  void ReportOutcome(LayerId layer, const LayerTimes& times) override {
+    agent_->ReportOutcome(layer, times);
+  }
+  std::string policy() const override { return agent_->policy(); }
+  bool attached() const override { return agent_->attached(); }
+  AgentCounters counters() const override { return agent_->counters(); }
+  void Detach() override { agent_->Detach(); }
+
+ private:
+  const std::unique_ptr<Agent> agent_;
+};
+
+absl::StatusOr<Report> TrainOneWorker(const TrainOptions& options, int32_t rank,
+                                      int32_t workers, LoopbackHub& hub) {
+  LocalRendezvous unused;
+  GroupOptions group;
+  group.rank = WorkerRank(rank);
+  group.world_size = workers;
+  BMOE_ASSIGN_OR_RETURN(auto transport, hub.Factory()(group, unused));
+  LocalAgentOptions local;
+  local.layers = options.layers;
+  local.experts_per_layer = options.experts;
+  local.expert_bytes = ExpertShape{options.hidden, options.ffn}.bytes();
+  local.spare_slots = options.spare_slots;
+  local.policy = options.policy;
+  // Experts are cheap to send and slow to compute, so that lends pay.
+  CostModel cost;
+  cost.expert_launch_us = 1;
+  cost.us_per_token = 10;
+  cost.link_us_per_byte = 1e-6;
+  cost.expert_bytes = local.expert_bytes;
+  cost.token_bytes = options.hidden * 4;
+  local.cost_model = cost;
+  BMOE_ASSIGN_OR_RETURN(auto local_agent,
+                        LocalAgent::Create(local, std::move(transport)));
+  UnmeasuredAgent agent(std::move(local_agent));
+  WorkerPlace place;
+  place.rank = WorkerRank(rank);
+  place.world_size = workers;
+  place.local_world_size = workers;
+  std::ostringstream progress;
+  return RunTrainJob(options, place, agent, progress);
+}
+
+// Trains with one thread per worker; rank 0's report.
+Report Train(const TrainOptions& options, int32_t workers) {
+  LoopbackHub hub;
+  std::vector<absl::StatusOr<Report>> reports(static_cast<size_t>(workers));
+  std::vector<std::thread> threads;
+  for (int32_t rank = 0; rank < workers; ++rank) {
+    threads.emplace_back([&, rank] {
+      reports[static_cast<size_t>(rank)] =
+          TrainOneWorker(options, rank, workers, hub);
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (const auto& report : reports) {
+    EXPECT_THAT(report, IsOk());
+    if (!report.ok()) return Report();
+  }
+  return *reports[0];
+}
+
+struct SameLearningCase {
+  std::string name;
+  int32_t workers;
+  TrainOptions options;
+};
+
+class SameLearningTest : public ::testing::TestWithParam<SameLearningCase> {};
+
+TEST_P(SameLearningTest, LendsChangeNoBitOfLossesParametersOrOptimizer) {
+  TrainOptions options = GetParam().options;
+  options.policy = "static";
+  const Report alone = Train(options, GetParam().workers);
+  options.policy = "pairwise";
+  const Report lent = Train(options, GetParam().workers);
+
+  ASSERT_TRUE(alone.is_object() && lent.is_object());
+  EXPECT_EQ(alone["lends"], 0);
+  EXPECT_GE(lent["lends"], options.steps);
+  EXPECT_LT(lent["imbalance"]["mean"], alone["imbalance"]["mean"]);
+  EXPECT_EQ(alone["loss"], lent["loss"]);
+  EXPECT_EQ(alone["loss_sha256"], lent["loss_sha256"]);
+  EXPECT_EQ(alone["parameters_sha256"], lent["parameters_sha256"]);
+  EXPECT_EQ(alone["optimizer_sha256"], lent["optimizer_sha256"]);
+}
+
+TrainOptions Imbalanced(TrainOptions options, double imbalance) {
+  options.imbalance = imbalance;
+  return options;
+}
+
+TrainOptions OddSizes() {
+  TrainOptions options = SmallModel();
+  options.layers = 3;
+  options.batch = 3;
+  options.seq = 23;
+  options.hidden = 34;
+  options.heads = 2;
+  options.ffn = 51;
+  options.experts = 13;
+  options.top_k = 3;
+  options.aux_loss = 0.01;
+  return options;
+}
+
+TrainOptions Skewed() {
+  TrainOptions options = SmallModel();
+  options.skew = 1;
+  return options;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, SameLearningTest,
+    ::testing::Values(
+        SameLearningCase{"TwoWorkers", 2, Imbalanced(SmallModel(), 1.6)},
+        SameLearningCase{"FourWorkers", 4, Imbalanced(SmallModel(), 1.6)},
+        SameLearningCase{"OddSizesOnThreeWorkers", 3,
+                         Imbalanced(OddSizes(), 2.1)},
+        SameLearningCase{"TheGatesOwnChoice", 2, Skewed()}),
+    [](const auto& test_case) { return test_case.param.name; });
+
+TEST(TrainerTest, QuotaGivesTheAskedImbalanceInEveryStep) {
+  TrainOptions options = Imbalanced(SmallModel(), 1.5);
+  options.policy = "static";
+
+  const Report report = Train(options, 2);
+
+  EXPECT_DOUBLE_EQ(report["imbalance"]["mean"], 1.5);
+  EXPECT_DOUBLE_EQ(report["imbalance"]["p95"], 1.5);
+}
+
+TEST(TrainerTest, LossFallsOnAnEasyText) {
+  TrainOptions options = Imbalanced(SmallModel(), 1);
+  options.steps = 60;
+  options.lr = 3e-3;
+
+  const Report report = Train(options, 2);
+
+  EXPECT_LT(report["loss"].back(), report["loss"].front());
+}
+
+TEST(TrainerTest, OtherSeedIsAnotherRun) {
+  TrainOptions options = Imbalanced(SmallModel(), 1);
+  options.steps = 2;
+  const Report one = Train(options, 2);
+  options.seed = 2;
+  const Report two = Train(options, 2);
+
+  EXPECT_NE(one["loss_sha256"], two["loss_sha256"]);
+  EXPECT_NE(one["parameters_sha256"], two["parameters_sha256"]);
+}
+
+}  // namespace
+}  // namespace balancemoe::worker

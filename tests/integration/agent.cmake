@@ -5,23 +5,47 @@ balancemoe_library(
   SOURCES agent_job.cc agent_scripted_coordinator.cc
   PUBLIC_DEPS balancemoe::agent balancemoe::transport_loopback balancemoe::wire)
 
-balancemoe_test(
-  agent_agreement_test.cc
-  LABEL
-  integration
-  DEPS
-  balancemoe::agent_test_support
-  balancemoe::test_fixtures)
-balancemoe_test(
-  agent_session_test.cc
-  LABEL
-  integration
-  DEPS
-  balancemoe::agent_test_support
-  balancemoe::test_fixtures)
+foreach(name agreement session)
+  balancemoe_test(
+    agent_${name}_test.cc
+    LABEL
+    integration
+    DEPS
+    balancemoe::agent_test_support
+    balancemoe::test_fixtures)
+endforeach()
 
 if(BALANCEMOE_WITH_GLOO)
+  balancemoe_library(
+    NAME agent_coordinator_process
+    HEADERS agent_coordinator_process.h
+    SOURCES agent_coordinator_process.cc
+    PUBLIC_DEPS balancemoe::common nlohmann_json::nlohmann_json)
+  add_dependencies(agent_coordinator_process balancemoe-coordinator)
+
+  balancemoe_test(
+    agent_coordinator_test.cc
+    LABEL
+    integration
+    TIMEOUT
+    180
+    DEPS
+    balancemoe::agent_test_support
+    balancemoe::agent_coordinator_process
+    balancemoe::test_fixtures
+    balancemoe::transport_gloo)
+
   add_executable(attach_example ${PROJECT_SOURCE_DIR}/docs/examples/attach.cc)
   target_link_libraries(attach_example PRIVATE balancemoe::agent
                                                balancemoe::transport_gloo)
+  balancemoe_test(
+    agent_example_test.cc
+    LABEL
+    integration
+    DEPS
+    balancemoe::agent_coordinator_process
+    balancemoe::agent
+    ENVIRONMENT
+    "ATTACH_EXAMPLE=$<TARGET_FILE:attach_example>")
+  add_dependencies(agent_example_test attach_example)
 endif()

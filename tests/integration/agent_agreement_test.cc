@@ -44,7 +44,8 @@ class AgentAgreementTest : public ::testing::Test {
     job_.emplace(AgentJob::Options{.world_size = world_size,
                                    .coordinator = coordinator_->address(),
                                    .plan_deadline = plan_deadline,
-                                   .policy = ""});
+                                   .policy = "",
+                                   .transport = nullptr});
     ASSERT_THAT(job_->Attach(), IsOk());
   }
 

@@ -22,6 +22,8 @@ class AgentJob {
     std::string coordinator;
     absl::Duration plan_deadline = absl::Seconds(10);
     std::string policy;
+    // Without one, loopback.
+    TransportFactory transport;
   };
 
   explicit AgentJob(Options options);

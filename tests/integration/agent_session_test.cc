@@ -35,7 +35,8 @@ class AgentSessionTest : public ::testing::Test {
     job_.emplace(AgentJob::Options{.world_size = kWorkers,
                                    .coordinator = coordinator_->address(),
                                    .plan_deadline = absl::Seconds(10),
-                                   .policy = ""});
+                                   .policy = "",
+                                   .transport = nullptr});
   }
 
   // On the same port as the one before, if there was one.
@@ -184,8 +185,10 @@ TEST_F(AgentSessionTest, AttachWithWrongOptionsIsInvalid) {
 
 TEST_F(AgentSessionTest, LinesForPeopleAreFew) {
   std::atomic<int> lines = 0;
-  AgentJob alone(
-      {.world_size = 1, .coordinator = coordinator_->address(), .policy = ""});
+  AgentJob::Options one_worker;
+  one_worker.world_size = 1;
+  one_worker.coordinator = coordinator_->address();
+  AgentJob alone(one_worker);
   AgentOptions options = alone.OptionsOf(0);
   options.log = [&](absl::string_view) { ++lines; };
   auto agent = Agent::Attach(std::move(options));

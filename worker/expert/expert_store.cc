@@ -1,5 +1,6 @@
 #include "worker/expert/expert_store.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <string>
@@ -80,6 +81,11 @@ std::unique_ptr<BorrowedSlot> ExpertStore::GradientBuffer(ExpertId expert) {
   return gradient_buffers_->Take(expert);
 }
 
+std::vector<ExpertSlot> ExpertStore::ReturnBuffers(size_t count) {
+  most_returned_ = std::max(most_returned_, count);
+  return MakeExpertSlab(options_.shape, count);
+}
+
 void ExpertStore::PrepareGradients() {
   const torch::NoGradGuard no_grad;
   for (size_t slot = 0; slot < parameters_.size(); ++slot) {
@@ -92,18 +98,10 @@ void ExpertStore::PrepareGradients() {
   }
 }
 
-void ExpertStore::AddGradient(ExpertId expert, const ExpertTensors& gradient) {
-  const size_t slot = slot_of_expert_[expert.index()];
-  BMOE_CHECK(slot != kElsewhere);
-  const torch::NoGradGuard no_grad;
-  for (size_t i = 0; i < gradient.all.size(); ++i) {
-    parameters_[slot].tensors.all[i].mutable_grad().add_(gradient.all[i]);
-  }
-}
-
 int64_t ExpertStore::allocated_bytes() const {
   const size_t slots = parameters_.size() + gradients_.size() +
-                       spares_->count() + gradient_buffers_->count();
+                       spares_->count() + gradient_buffers_->count() +
+                       most_returned_;
   return static_cast<int64_t>(slots) * options_.shape.bytes();
 }
 

@@ -54,16 +54,17 @@ class ExpertStore : public torch::nn::Module {
   // time than ever before; a job without lends has none.
   std::unique_ptr<BorrowedSlot> Borrow(ExpertId expert);
 
-  // Memory for one returned gradient, until the pointer dies.
+  // Memory for the gradient of a borrowed expert, until the pointer dies.
   std::unique_ptr<BorrowedSlot> GradientBuffer(ExpertId expert);
+
+  // Memory for `count` gradients that come home. New every time: autograd hands
+  // them to whoever asks, for as long as they like.
+  std::vector<ExpertSlot> ReturnBuffers(size_t count);
 
   // Gives zeros in the gradient slab to every home parameter that has no
   // gradient: zero_grad() drops them by default. So an expert has a gradient in
   // every step, whoever computed it and whether it had tokens.
   void PrepareGradients();
-
-  // Adds `gradient` to that of a home expert.
-  void AddGradient(ExpertId expert, const ExpertTensors& gradient);
 
   // Ascending.
   const std::vector<ExpertId>& home_experts() const { return home_experts_; }
@@ -92,6 +93,7 @@ class ExpertStore : public torch::nn::Module {
   // Shared with the borrowed slots, which graphs keep beyond the store's life.
   std::shared_ptr<SpareSlots> spares_;
   std::shared_ptr<SpareSlots> gradient_buffers_;
+  size_t most_returned_ = 0;
 };
 
 }  // namespace balancemoe::worker

@@ -65,11 +65,11 @@ absl::Status LendExecutor::AwaitArrival(size_t i) {
 
 absl::Status LendExecutor::BeginReturns() {
   if (lent_.empty()) return absl::OkStatus();
+  returned_ = store_->ReturnBuffers(lent_.size());
   std::vector<Transfer> transfers;
-  for (auto lend = lent_.rbegin(); lend != lent_.rend(); ++lend) {
-    returned_.push_back(store_->GradientBuffer(lend->expert));
+  for (size_t i = lent_.size(); i-- > 0;) {
     transfers.push_back(
-        {Transfer::Direction::kReceive, lend->to, returned_.back()->bytes()});
+        {Transfer::Direction::kReceive, lent_[i].to, returned_[i].bytes});
   }
   BMOE_ASSIGN_OR_RETURN(incoming_gradients_,
                         transport_.StartTransfers(transfers));
@@ -95,7 +95,7 @@ absl::Status LendExecutor::SendNextGradient() {
   return absl::OkStatus();
 }
 
-absl::Status LendExecutor::Finish() {
+absl::Status LendExecutor::ReturnMissingGradients() {
   for (size_t i = borrowed_.size(); i-- > 0;) {
     if (gradient_ready_[i]) continue;
     const torch::NoGradGuard no_grad;
@@ -104,13 +104,21 @@ absl::Status LendExecutor::Finish() {
     }
     BMOE_RETURN_IF_ERROR(ReturnGradient(i));
   }
-  // Home's parameters may change once this returns, so they must have left.
+  return absl::OkStatus();
+}
+
+absl::Status LendExecutor::AwaitReturned(size_t i) {
+  // First, or two workers that lend to each other could wait for each other.
+  BMOE_RETURN_IF_ERROR(ReturnMissingGradients());
+  return Wait(*incoming_gradients_, lent_.size() - 1 - i);
+}
+
+absl::Status LendExecutor::Finish() {
+  BMOE_RETURN_IF_ERROR(ReturnMissingGradients());
   for (size_t i = 0; i < lent_.size(); ++i) {
+    // Home's parameters may change once this returns, so they must have left.
     BMOE_RETURN_IF_ERROR(Wait(*parameters_, i));
-  }
-  for (size_t i = 0; i < returned_.size(); ++i) {
     BMOE_RETURN_IF_ERROR(Wait(*incoming_gradients_, i));
-    store_->AddGradient(returned_[i]->expert(), returned_[i]->tensors());
   }
   for (const auto& batch : outgoing_gradients_) {
     BMOE_RETURN_IF_ERROR(Wait(*batch, 0));

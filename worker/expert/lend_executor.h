@@ -29,11 +29,12 @@ std::vector<Lend> LendsWithTokens(const LayerRouting& routing);
 //     --AwaitArrival(i)--> borrowed expert i is visible
 //     --BeginReturns-----> home expects the gradients, in the reverse order
 //     --ReturnGradient(i)> borrowed expert i's gradient leaves
-//     --Finish-----------> gradients are added at home, slots are free
+//     --AwaitReturned(i)-> lent expert i's gradient is home
+//     --Finish-----------> nothing is under way, slots are free
 //
-// Destroyed before Finish, it waits for what is under way and no gradient is
-// added: a forward without a backward. Both ends of each pair start matching
-// transfers in the same order. Used from one thread.
+// Destroyed before Finish, it waits for what is under way: a forward without a
+// backward. Both ends of each pair start matching transfers in the same order.
+// Used from one thread.
 class LendExecutor {
  public:
   // `transport` and `clock` must outlive the executor.
@@ -61,13 +62,25 @@ class LendExecutor {
   // Errors: those of the transport.
   absl::Status ReturnGradient(size_t i);
 
-  // Waits for all transfers and adds the returned gradients to those of the
-  // home experts. A borrowed expert whose gradient nobody asked for returns
-  // zeros.
+  // Blocks until the gradient of lent expert `i` is home; after all
+  // ReturnGradient calls. A borrowed expert whose gradient nobody asked for
+  // returns zeros.
+  //
+  // Errors: those of TransferBatch::Wait.
+  absl::Status AwaitReturned(size_t i);
+
+  // Waits for all transfers and gives everything back.
   //
   // Errors: those of TransferBatch::Wait.
   absl::Status Finish();
 
+  // Experts that this worker lends, in the plan's order.
+  size_t lent_count() const { return lent_.size(); }
+  ExpertId lent(size_t i) const { return lent_[i].expert; }
+  // Valid from BeginReturns; whoever holds the tensors keeps them.
+  const ExpertTensors& returned_gradient(size_t i) const {
+    return returned_[i].tensors;
+  }
   // Experts that this worker borrows, in the plan's order.
   size_t borrowed_count() const { return borrowed_.size(); }
   const BorrowedSlot& borrowed(size_t i) const { return *borrowed_[i]; }
@@ -91,6 +104,7 @@ class LendExecutor {
 
   absl::Status StartParameters(const std::vector<Lend>& lends);
   absl::Status SendNextGradient();
+  absl::Status ReturnMissingGradients();
   absl::Status Wait(TransferBatch& batch, size_t index);
   void Release();
 
@@ -107,14 +121,15 @@ class LendExecutor {
   std::vector<bool> gradient_ready_;
   // Gradients of the borrowed experts from here on have left.
   size_t first_returned_ = 0;
-  // By lent expert, in the reverse of the plan's order.
-  std::vector<std::unique_ptr<BorrowedSlot>> returned_;
+  // By lent expert.
+  std::vector<ExpertSlot> returned_;
   absl::Duration exposed_;
   int64_t bytes_sent_ = 0;
   bool finished_ = false;
 
   // Last, so that transfers end before their buffers are given back. Parameters
-  // sent come first in their batch, then parameters received.
+  // sent come first in their batch, then parameters received; gradients come in
+  // the reverse of the plan's order.
   std::unique_ptr<TransferBatch> parameters_;
   std::unique_ptr<TransferBatch> incoming_gradients_;
   std::vector<std::unique_ptr<TransferBatch>> outgoing_gradients_;

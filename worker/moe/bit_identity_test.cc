@@ -11,6 +11,8 @@ namespace {
 struct Case {
   std::string name;
   TrainingOptions options;
+  // Whether there is anything to lend.
+  bool lends = true;
 };
 
 class BitIdentityTest : public ::testing::TestWithParam<Case> {};
@@ -21,10 +23,11 @@ TEST_P(BitIdentityTest, AnyLendsGiveTheSameBitsAsNone) {
     options.seed = seed;
     SCOPED_TRACE(seed);
 
-    const TrainingRecord without = Train(options, nullptr);
-    const TrainingRecord with = Train(options, RandomLends(seed));
+    const TrainingResult without = Train(options, nullptr);
+    const TrainingResult with = Train(options, RandomLends(seed));
 
-    ExpectSameBits(without, with);
+    ExpectSameBits(without.record, with.record);
+    EXPECT_EQ(with.lends > 0, GetParam().lends);
   }
 }
 
@@ -37,7 +40,7 @@ torch::Tensor SkewedRouter(const torch::Tensor& logits) {
 INSTANTIATE_TEST_SUITE_P(
     Shapes, BitIdentityTest,
     ::testing::Values(
-        Case{"OneWorker", {.workers = 1, .tokens = {33}, .steps = 2}},
+        Case{"OneWorker", {.workers = 1, .tokens = {33}, .steps = 2}, false},
         Case{"TwoWorkersTopOne",
              {.workers = 2, .top_k = 1, .tokens = {40, 24}, .steps = 2}},
         Case{"TwoWorkersTopTwo",
@@ -74,7 +77,7 @@ INSTANTIATE_TEST_SUITE_P(
               .tokens = {20, 3, 0, 23},
               .steps = 2,
               .router = SkewedRouter}},
-        Case{"NoTokensAtAll", {.workers = 2, .tokens = {0, 0}}},
+        Case{"NoTokensAtAll", {.workers = 2, .tokens = {0, 0}}, false},
         Case{"MicroBatches",
              {.workers = 2,
               .layers = 2,
@@ -92,10 +95,11 @@ TEST(BitIdentityTest, TwentyAdamStepsEndInTheSameBits) {
                                    .tokens = {60, 33, 47},
                                    .steps = 20};
 
-  const TrainingRecord without = Train(options, nullptr);
-  const TrainingRecord with = Train(options, RandomLends(5));
+  const TrainingResult without = Train(options, nullptr);
+  const TrainingResult with = Train(options, RandomLends(5));
 
-  ExpectSameBits(without, with);
+  ExpectSameBits(without.record, with.record);
+  EXPECT_GT(with.lends, 100);
 }
 
 }  // namespace

@@ -14,7 +14,7 @@ class DispatchFunction : public torch::autograd::Function<DispatchFunction> {
   static variable_list forward(AutogradContext* context,
                                c10::intrusive_ptr<LayerPass> pass,
                                const torch::Tensor& hidden,
-                               const torch::Tensor& /*anchor*/) {
+                               const torch::Tensor& /*lent*/) {
     const torch::Tensor token_of_row =
         pass->routes().choice_of_row.floor_divide(pass->routes().top_k);
     const torch::Tensor rows = hidden.index_select(0, token_of_row);
@@ -49,16 +49,15 @@ class DispatchFunction : public torch::autograd::Function<DispatchFunction> {
             .view({-1, pass->routes().top_k, hidden})
             .sum(/*dim=*/1);
     pass->EndStep();
-    return {torch::Tensor(), gradient, torch::Tensor()};
+    return {torch::Tensor(), gradient, torch::zeros({})};
   }
 };
 
 }  // namespace
 
 Dispatched Dispatch(const c10::intrusive_ptr<LayerPass>& pass,
-                    const torch::Tensor& hidden) {
-  variable_list outputs =
-      DispatchFunction::apply(pass, hidden, pass->context().anchor);
+                    const torch::Tensor& hidden, const torch::Tensor& lent) {
+  variable_list outputs = DispatchFunction::apply(pass, hidden, lent);
   return {.link = outputs.front(),
           .batches = {outputs.begin() + 1, outputs.end()}};
 }

@@ -20,8 +20,9 @@ struct Dispatched {
 // Sends each token of `hidden`, [T, H], to the workers that compute its
 // experts. Backward brings the tokens' gradients back and adds them up in the
 // order of the token's choices, whoever computed them.
+// `lent` comes from Lend.
 Dispatched Dispatch(const c10::intrusive_ptr<LayerPass>& pass,
-                    const torch::Tensor& hidden);
+                    const torch::Tensor& hidden, const torch::Tensor& lent);
 
 }  // namespace balancemoe::worker
 

@@ -25,10 +25,13 @@ LayerPass::LayerPass(std::shared_ptr<LayerContext> context, Routes routes,
       routes_(std::move(routes)),
       exchange_(std::move(exchange)),
       lends_(std::move(lends)),
-      times_(std::move(times)) {}
+      times_(std::move(times)),
+      nested_(context_->open_passes > 0) {
+  ++context_->open_passes;
+}
 
 LayerPass::~LayerPass() {
-  if (context_->in_backward == this) context_->in_backward = nullptr;
+  if (!lends_->finished()) --context_->open_passes;
 }
 
 c10::intrusive_ptr<LayerPass> LayerPass::Of(
@@ -52,17 +55,18 @@ void LayerPass::BeginBackward() {
       context_->layer.value(),
       ": a second backward through one forward, but the experts borrowed "
       "for it have been given back");
-  // A layer used twice in one graph: the later use's gradients are added before
-  // the earlier one's begin, as they are without lends.
-  if (context_->in_backward != nullptr) context_->in_backward->FinishBackward();
-
   backward_start_ = context_->clock.Now();
   backward_start_cpu_ = OtherThreadsProcessorTime();
   forward_cpu_ = times_->other_threads_cpu;
   context_->store->PrepareGradients();
-  if (lends_->finished()) return;
-  Check(lends_->BeginReturns());
-  context_->in_backward = this;
+  if (!lends_->finished()) Check(lends_->BeginReturns());
+}
+
+const ExpertTensors& LayerPass::AwaitReturned(size_t i) {
+  const absl::Duration exposed_before = lends_->exposed();
+  Check(lends_->AwaitReturned(i));
+  times_->backward += lends_->exposed() - exposed_before;
+  return lends_->returned_gradient(i);
 }
 
 void LayerPass::EndStep() {
@@ -79,9 +83,9 @@ void LayerPass::EndStep() {
 
 void LayerPass::FinishBackward() {
   if (lends_->finished()) return;
-  if (context_->in_backward == this) context_->in_backward = nullptr;
   const absl::Duration exposed_before = lends_->exposed();
   Check(lends_->Finish());
+  --context_->open_passes;
   times_->exposed_transfer = lends_->exposed();
   times_->transfer_bytes = lends_->bytes_sent();
   times_->backward += lends_->exposed() - exposed_before;

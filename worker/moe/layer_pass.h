@@ -18,8 +18,6 @@
 
 namespace balancemoe::worker {
 
-class LayerPass;
-
 // What the passes of one layer share.
 struct LayerContext {
   Agent& agent;
@@ -31,8 +29,8 @@ struct LayerContext {
   // like.
   torch::Tensor anchor = torch::zeros({}, torch::requires_grad());
   SteadyClock clock = {};
-  // The pass whose backward is under way; null: none.
-  LayerPass* in_backward = nullptr;
+  // Passes whose backward has not ended.
+  int64_t open_passes = 0;
 
   // A worker that fails in the middle of a layer would leave its peers waiting,
   // so the transport is aborted. Throws c10::Error with the status in words.
@@ -62,13 +60,16 @@ class LayerPass : public torch::CustomClassHolder {
   // The first thing in the layer's backward.
   void BeginBackward();
 
-  // The last thing, when the whole backward, of all layers, has ended: adds the
-  // returned gradients. Does nothing when done already.
+  // The last thing, when the whole backward, of all layers, has ended. Does
+  // nothing when done already.
   void FinishBackward();
 
   // The last thing in each step of forward and backward: brings the times up to
   // date.
   void EndStep();
+
+  // The gradient of lent expert `i`, once it is home.
+  const ExpertTensors& AwaitReturned(size_t i);
 
   // As LayerContext::Check, and gives the value.
   template <typename T>
@@ -89,6 +90,8 @@ class LayerPass : public torch::CustomClassHolder {
   const TokenExchange& exchange() const { return exchange_; }
   ExchangeTimes& exchange_times() { return exchange_times_; }
   LendExecutor& lends() { return *lends_; }
+  // Whether, when the forward began, another one waited for its backward.
+  bool nested() const { return nested_; }
   MoeLayerTimes& times() { return *times_; }
 
  private:
@@ -99,6 +102,8 @@ class LayerPass : public torch::CustomClassHolder {
   const std::unique_ptr<LendExecutor> lends_;
   // The layer shows them after the graph has gone.
   const std::shared_ptr<MoeLayerTimes> times_;
+
+  const bool nested_;
 
   ExchangeTimes exchange_times_;
   absl::Time backward_start_ = absl::InfiniteFuture();

@@ -14,6 +14,7 @@
 #include "worker/moe/dispatch.h"
 #include "worker/moe/expert_ffn.h"
 #include "worker/moe/layer_pass.h"
+#include "worker/moe/lend_away.h"
 #include "worker/moe/processor_time.h"
 
 namespace balancemoe::worker {
@@ -96,7 +97,7 @@ torch::Tensor MoeLayerImpl::Impl::Forward(const torch::Tensor& hidden) {
   const absl::Duration start_cpu = OtherThreadsProcessorTime();
   times_ = std::make_shared<MoeLayerTimes>();
   const c10::intrusive_ptr<LayerPass> pass = Plan(choice);
-  Dispatched dispatched = Dispatch(pass, hidden);
+  Dispatched dispatched = Dispatch(pass, hidden, LendAway(pass));
   ComputeStaying(pass, dispatched.batches);
   ComputeArrived(pass, dispatched.batches);
   const torch::Tensor rows = Combine(pass, dispatched.link, dispatched.batches);

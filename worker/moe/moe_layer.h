@@ -19,7 +19,7 @@ namespace balancemoe::worker {
 //   H  hidden size                K  experts chosen per token
 
 struct MoeLayerOptions {
-  LayerId layer;
+  LayerId layer = LayerId(0);
   int64_t hidden = 256;
   int64_t ffn = 1024;
   int64_t experts = 8;

@@ -39,7 +39,7 @@ class Trainer {
     }
   }
 
-  TrainingRecord Run() {
+  TrainingResult Run() {
     torch::optim::Adam adam(parameters_, torch::optim::AdamOptions(1e-3));
     for (int64_t step = 0; step < options_.steps; ++step) {
       adam.zero_grad();
@@ -55,7 +55,7 @@ class Trainer {
       Keep(absl::StrCat(names_[i], ".exp_avg"), state.exp_avg());
       Keep(absl::StrCat(names_[i], ".exp_avg_sq"), state.exp_avg_sq());
     }
-    return std::move(record_);
+    return std::move(result_);
   }
 
  private:
@@ -75,6 +75,7 @@ class Trainer {
     }
     loss = loss + (hidden * Values({tokens, options_.hidden}, seed + 7)).sum();
     loss.backward();
+    for (MoeLayer& layer : layers_) result_.lends += layer->last_times().lends;
 
     const std::string at = absl::StrCat(number, ".", rank_);
     Keep(absl::StrCat("output.", at), hidden);
@@ -86,7 +87,7 @@ class Trainer {
 
   void Keep(const std::string& name, const torch::Tensor& value) {
     ASSERT_TRUE(value.defined()) << name;
-    record_[name] = value.detach().clone();
+    result_.record[name] = value.detach().clone();
   }
 
   const TrainingOptions& options_;
@@ -95,7 +96,7 @@ class Trainer {
   std::vector<MoeLayer> layers_;
   std::vector<std::string> names_;
   std::vector<torch::Tensor> parameters_;
-  TrainingRecord record_;
+  TrainingResult result_;
 };
 
 }  // namespace
@@ -105,9 +106,9 @@ torch::Tensor Values(at::IntArrayRef shape, uint64_t seed) {
   return torch::empty(shape).uniform_(-1, 1, generator);
 }
 
-TrainingRecord Train(const TrainingOptions& options, LendChooser lends) {
+TrainingResult Train(const TrainingOptions& options, LendChooser lends) {
   Mutex mutex;
-  TrainingRecord record;
+  TrainingResult all;
   RunWorkers({.workers = options.workers,
               .layers = options.layers,
               .experts = static_cast<int32_t>(options.experts),
@@ -115,11 +116,12 @@ TrainingRecord Train(const TrainingOptions& options, LendChooser lends) {
               .lends = std::move(lends),
               .wrap = nullptr},
              [&](LendingAgent& agent) {
-               TrainingRecord mine = Trainer(options, agent).Run();
+               TrainingResult mine = Trainer(options, agent).Run();
                const MutexLock lock(&mutex);
-               record.merge(std::move(mine));
+               all.record.merge(std::move(mine.record));
+               all.lends += mine.lends;
              });
-  return record;
+  return all;
 }
 
 void ExpectSameBits(const TrainingRecord& expected,

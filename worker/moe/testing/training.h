@@ -36,7 +36,13 @@ struct TrainingOptions {
 // optimizer state at the end.
 using TrainingRecord = std::map<std::string, torch::Tensor>;
 
-TrainingRecord Train(const TrainingOptions& options, LendChooser lends);
+struct TrainingResult {
+  TrainingRecord record;
+  // Experts lent and borrowed, over all workers.
+  int64_t lends = 0;
+};
+
+TrainingResult Train(const TrainingOptions& options, LendChooser lends);
 
 // Deterministic values in [-1, 1), by `seed`.
 torch::Tensor Values(at::IntArrayRef shape, uint64_t seed);

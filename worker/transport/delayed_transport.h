@@ -2,6 +2,7 @@
 #define BALANCEMOE_WORKER_TRANSPORT_DELAYED_TRANSPORT_H_
 
 #include <cstddef>
+#include <limits>
 
 #include "absl/time/time.h"
 #include "worker/transport/transport.h"
@@ -11,10 +12,10 @@ namespace balancemoe::worker {
 // A link that is slower than the real one.
 struct LinkDelay {
   absl::Duration latency;
-  // Per second; infinity: only the latency counts.
-  double bandwidth_bytes = 1e18;
-  // Collectives too are held up, each as one message of the bytes that this worker
-  // receives.
+  // Infinite: only the latency counts.
+  double bandwidth_bytes_per_s = std::numeric_limits<double>::infinity();
+  // Collectives too are held up, each as one message of the bytes that this
+  // worker receives.
   bool delay_collectives = false;
 
   // How long a message of `bytes` occupies its lanes.
@@ -22,11 +23,11 @@ struct LinkDelay {
 };
 
 // Wraps what `factory` makes: a transfer arrives no earlier than the link would
-// allow. Each worker has one lane to send and one to receive; a transfer occupies
-// its sender's from when both it has been started and the lane is free, then, with
-// the same length, its receiver's, so that those of a lane queue up. The sender
-// tells the receiver when its lane began, on the machine's monotonic clock: all
-// workers are on one machine. Waiting costs no CPU.
+// allow. Each worker has one lane to send and one to receive; a transfer
+// occupies its sender's from when both it has been started and the lane is
+// free, then, with the same length, its receiver's, so that those of a lane
+// queue up. The sender tells the receiver when its lane began, on the machine's
+// monotonic clock: all workers are on one machine. Waiting costs no CPU.
 //
 // Done() and Elapsed() know the delay; the bytes may lie in the buffer before.
 TransportFactory DelayedFactory(TransportFactory factory,

@@ -1,0 +1,277 @@
+#include "worker/transport/delayed_transport.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/functional/function_ref.h"
+#include "common/clock.h"
+#include "common/mutex.h"
+#include "common/status_macros.h"
+#include "worker/transport/arguments.h"
+
+namespace balancemoe::worker {
+namespace {
+
+// How often a thread that waits for a slow link looks whether the group still
+// is.
+constexpr absl::Duration kHealthCheck = absl::Milliseconds(250);
+
+// Carries one message at a time.
+class Lane {
+ public:
+  // Occupies the lane for `time`, not before `earliest`; returns from when.
+  absl::Time Take(absl::Time earliest, absl::Duration time) {
+    const absl::Time begin = std::max(earliest, free_);
+    free_ = begin + time;
+    return begin;
+  }
+
+ private:
+  absl::Time free_ = absl::InfinitePast();
+};
+
+// The slow link's end at one worker. Thread-safe.
+class DelayLine {
+ public:
+  // Asks `inner` whether the group still is, until Close().
+  DelayLine(const LinkDelay& delay, Transport& inner)
+      : delay_(delay), inner_(&inner) {}
+
+  const LinkDelay& delay() const { return delay_; }
+  absl::Time Now() const { return clock_.Now(); }
+
+  // When a message that is started now enters the link.
+  absl::Time Send(size_t bytes) ABSL_LOCKS_EXCLUDED(mutex_) {
+    MutexLock lock(&mutex_);
+    return sending_.Take(clock_.Now(), delay_.TimeOf(bytes));
+  }
+  // When a message that entered the link at `sent` is through.
+  absl::Time Receive(size_t bytes, absl::Time sent)
+      ABSL_LOCKS_EXCLUDED(mutex_) {
+    MutexLock lock(&mutex_);
+    return receiving_.Take(sent, delay_.TimeOf(bytes)) + delay_.TimeOf(bytes);
+  }
+
+  // Blocks until `due` without using CPU.
+  //
+  // Errors: Unavailable when the group is aborted meanwhile.
+  absl::Status WaitUntil(absl::Time due) ABSL_LOCKS_EXCLUDED(mutex_) {
+    MutexLock lock(&mutex_);
+    while (clock_.Now() < due) {
+      if (inner_ == nullptr) {
+        return absl::UnavailableError("the transport is gone");
+      }
+      BMOE_RETURN_IF_ERROR(inner_->StartTransfers({}).status());
+      changed_.WaitFor(&mutex_, std::min(due - clock_.Now(), kHealthCheck));
+    }
+    return absl::OkStatus();
+  }
+
+  // Ends all waiting.
+  void Close() ABSL_LOCKS_EXCLUDED(mutex_) {
+    MutexLock lock(&mutex_);
+    inner_ = nullptr;
+    changed_.NotifyAll();
+  }
+
+ private:
+  const LinkDelay delay_;
+  const SteadyClock clock_;
+
+  Mutex mutex_;
+  CondVar changed_;
+  Lane sending_ ABSL_GUARDED_BY(mutex_);
+  Lane receiving_ ABSL_GUARDED_BY(mutex_);
+  Transport* inner_ ABSL_GUARDED_BY(mutex_);
+};
+
+// Transfers whose arrival is held up. Thread-safe.
+class DelayedBatch final : public TransferBatch {
+ public:
+  DelayedBatch(std::shared_ptr<DelayLine> line,
+               absl::Span<const Transfer> transfers)
+      : line_(std::move(line)),
+        started_(line_->Now()),
+        entries_(transfers.size()) {
+    for (size_t i = 0; i < transfers.size(); ++i) {
+      entries_[i].transfer = transfers[i];
+      if (!sends(i)) continue;
+      const size_t bytes = transfers[i].buffer.size();
+      const absl::Time sent = line_->Send(bytes);
+      entries_[i].sent_ns = absl::ToUnixNanos(sent);
+      entries_[i].due = sent + line_->delay().TimeOf(bytes);
+    }
+  }
+  ~DelayedBatch() override {
+    for (size_t i = 0; i < entries_.size(); ++i) Wait(i, {}).IgnoreError();
+  }
+
+  // Each transfer after a companion that tells when it entered the link.
+  absl::Status Start(Transport& inner) {
+    std::vector<Transfer> all;
+    for (Entry& entry : entries_) {
+      Transfer companion = entry.transfer;
+      companion.buffer = absl::Span<std::byte>(
+          reinterpret_cast<std::byte*>(&entry.sent_ns), sizeof(entry.sent_ns));
+      all.push_back(companion);
+      all.push_back(entry.transfer);
+    }
+    BMOE_ASSIGN_OR_RETURN(inner_, inner.StartTransfers(all));
+    return absl::OkStatus();
+  }
+
+  bool Done(size_t index) const override {
+    return inner_ == nullptr ||
+           (inner_->Done(2 * index) && inner_->Done(2 * index + 1) &&
+            Due(index) <= line_->Now());
+  }
+
+  absl::Status Wait(size_t index, ComputeStream stream) override {
+    if (inner_ == nullptr) return absl::OkStatus();
+    BMOE_RETURN_IF_ERROR(inner_->Wait(2 * index, stream));
+    BMOE_RETURN_IF_ERROR(inner_->Wait(2 * index + 1, stream));
+    return line_->WaitUntil(Due(index));
+  }
+
+  absl::Duration Elapsed(size_t index) const override {
+    if (!Done(index)) return absl::ZeroDuration();
+    return std::max(inner_->Elapsed(2 * index + 1), Due(index) - started_);
+  }
+
+ private:
+  struct Entry {
+    Transfer transfer;
+    // What the companion holds.
+    int64_t sent_ns = 0;
+    std::optional<absl::Time> due;
+  };
+
+  bool sends(size_t index) const {
+    return entries_[index].transfer.direction == Transfer::Direction::kSend;
+  }
+
+  // When the link lets the transfer, which has arrived, through. Those that
+  // have arrived take the lane in the order in which they were started.
+  absl::Time Due(size_t index) const ABSL_LOCKS_EXCLUDED(mutex_) {
+    MutexLock lock(&mutex_);
+    for (size_t i = 0; i <= index; ++i) {
+      Entry& entry = entries_[i];
+      if (entry.due.has_value() || !inner_->Done(2 * i)) continue;
+      // What failed did not travel.
+      entry.due = inner_->Wait(2 * i, {}).ok()
+                      ? line_->Receive(entry.transfer.buffer.size(),
+                                       absl::FromUnixNanos(entry.sent_ns))
+                      : line_->Now();
+    }
+    return *entries_[index].due;
+  }
+
+  // Shared with the transport, which the batch may outlive.
+  const std::shared_ptr<DelayLine> line_;
+  const absl::Time started_;
+
+  mutable Mutex mutex_;
+  // `due` is guarded by the mutex; `sent_ns` belongs to the companion until
+  // that has arrived. Outlives `inner_`, which points into it.
+  mutable std::vector<Entry> entries_;
+  std::unique_ptr<TransferBatch> inner_;
+};
+
+class DelayedTransport final : public Transport {
+ public:
+  DelayedTransport(std::unique_ptr<Transport> inner, const LinkDelay& delay)
+      : inner_(std::move(inner)),
+        line_(std::make_shared<DelayLine>(delay, *inner_)) {}
+  ~DelayedTransport() override { line_->Close(); }
+
+  WorkerRank rank() const override { return inner_->rank(); }
+  int32_t world_size() const override { return inner_->world_size(); }
+  Generation generation() const override { return inner_->generation(); }
+  absl::string_view name() const override { return inner_->name(); }
+
+  absl::Status AllGather(absl::Span<const std::byte> mine,
+                         absl::Span<std::byte> all,
+                         ComputeStream stream) override {
+    return Delayed(all.size() - std::min(all.size(), mine.size()),
+                   [&] { return inner_->AllGather(mine, all, stream); });
+  }
+  absl::Status AllToAllV(absl::Span<const std::byte> send,
+                         absl::Span<const size_t> send_bytes,
+                         absl::Span<std::byte> receive,
+                         absl::Span<const size_t> receive_bytes,
+                         ComputeStream stream) override {
+    // The block for itself does not travel.
+    const size_t own = rank().index() < receive_bytes.size()
+                           ? receive_bytes[rank().index()]
+                           : 0;
+    return Delayed(receive.size() - std::min(receive.size(), own), [&] {
+      return inner_->AllToAllV(send, send_bytes, receive, receive_bytes,
+                               stream);
+    });
+  }
+  absl::Status AllReduceSum(absl::Span<float> values,
+                            ComputeStream stream) override {
+    const auto ranks = static_cast<size_t>(world_size());
+    return Delayed(2 * (ranks - 1) * values.size() * sizeof(float) / ranks,
+                   [&] { return inner_->AllReduceSum(values, stream); });
+  }
+  absl::Status Broadcast(absl::Span<std::byte> bytes, WorkerRank root,
+                         ComputeStream stream) override {
+    return Delayed(root == rank() ? 0 : bytes.size(),
+                   [&] { return inner_->Broadcast(bytes, root, stream); });
+  }
+  absl::Status Barrier() override {
+    return Delayed(0, [&] { return inner_->Barrier(); });
+  }
+
+  absl::StatusOr<std::unique_ptr<TransferBatch>> StartTransfers(
+      absl::Span<const Transfer> transfers) override {
+    BMOE_RETURN_IF_ERROR(CheckTransfers(transfers, rank(), world_size()));
+    auto batch = std::make_unique<DelayedBatch>(line_, transfers);
+    BMOE_RETURN_IF_ERROR(batch->Start(*inner_));
+    return batch;
+  }
+  void Abort(absl::Status reason) override { inner_->Abort(std::move(reason)); }
+  absl::Status Rebuild(Generation generation) override {
+    return inner_->Rebuild(generation);
+  }
+
+ private:
+  absl::Status Delayed(size_t bytes,
+                       absl::FunctionRef<absl::Status()> collective) {
+    const absl::Time started = line_->Now();
+    BMOE_RETURN_IF_ERROR(collective());
+    if (!line_->delay().delay_collectives || world_size() == 1) {
+      return absl::OkStatus();
+    }
+    return line_->WaitUntil(started + line_->delay().TimeOf(bytes));
+  }
+
+  const std::unique_ptr<Transport> inner_;
+  // Shared with the batches, which may outlive the transport.
+  const std::shared_ptr<DelayLine> line_;
+};
+
+}  // namespace
+
+absl::Duration LinkDelay::TimeOf(size_t bytes) const {
+  return latency +
+         absl::Seconds(static_cast<double>(bytes) / bandwidth_bytes_per_s);
+}
+
+TransportFactory DelayedFactory(TransportFactory factory,
+                                const LinkDelay& delay) {
+  return [factory = std::move(factory), delay](const GroupOptions& group,
+                                               Rendezvous& rendezvous)
+             -> absl::StatusOr<std::unique_ptr<Transport>> {
+    BMOE_ASSIGN_OR_RETURN(auto inner, factory(group, rendezvous));
+    return std::make_unique<DelayedTransport>(std::move(inner), delay);
+  };
+}
+
+}  // namespace balancemoe::worker

@@ -14,7 +14,7 @@ struct GlooOptions {
   // are all on one machine.
   std::string address = "127.0.0.1";
   // Network interface, such as "eth0"; takes the place of `address` when given.
-  std::string interface;
+  std::string interface = "";
 };
 
 // Workers that are processes, connected by TCP with Gloo.

@@ -1,6 +1,7 @@
 #include "coordinator/session/policy_schedule.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <iterator>
 #include <limits>
 #include <utility>
@@ -9,6 +10,8 @@ namespace balancemoe::coordinator {
 namespace {
 
 constexpr Iteration kEver(std::numeric_limits<int64_t>::min());
+// Far more changes than the iterations that are under way at a time.
+constexpr size_t kMostChoices = 16;
 
 }  // namespace
 
@@ -31,12 +34,13 @@ PolicySchedule::Change PolicySchedule::Set(const PolicyChoice& choice,
              .version = latest_.version + 1};
   choices_.erase(choices_.lower_bound(first), choices_.end());
   choices_.emplace(first, choice);
-  // What is planned next begins at `first_unbegun`, so only one entry before it
-  // still matters.
-  const auto in_force = std::prev(choices_.upper_bound(first_unbegun));
-  PolicyChoice kept = std::move(in_force->second);
-  choices_.erase(choices_.begin(), std::next(in_force));
-  choices_.emplace(kEver, std::move(kept));
+  while (choices_.size() > kMostChoices) {
+    // The second oldest now holds for all that was before it, too.
+    choices_.erase(choices_.begin());
+    auto oldest = choices_.extract(choices_.begin());
+    oldest.key() = kEver;
+    choices_.insert(std::move(oldest));
+  }
   return latest_;
 }
 

@@ -35,7 +35,7 @@ class PolicySchedule {
   const Change& latest() const { return latest_; }
 
  private:
-  // By first iteration; few, because Set forgets what is over.
+  // By first iteration; few, because Set forgets the oldest.
   std::map<Iteration, PolicyChoice> choices_;
   Change latest_;
 };

@@ -1,0 +1,16 @@
+#ifndef BALANCEMOE_WORKER_BENCH_SERVICE_BENCH_H_
+#define BALANCEMOE_WORKER_BENCH_SERVICE_BENCH_H_
+
+#include <CLI/CLI.hpp>
+
+namespace balancemoe::worker {
+
+// Adds `service`: the time from the first of N load reports sent to the last of
+// N plans received, beside a bare gRPC echo of messages of the same sizes. Both
+// servers are processes of their own, and rounds of both alternate within one
+// run, so that whatever else the machine does meets both.
+void AddServiceBench(CLI::App& app);
+
+}  // namespace balancemoe::worker
+
+#endif  // BALANCEMOE_WORKER_BENCH_SERVICE_BENCH_H_

@@ -64,13 +64,11 @@ class EchoProcess {
     }
     echo->directory_ = pattern;
     const std::string file = pattern + "/address";
-    BMOE_ASSIGN_OR_RETURN(
-        echo->process_,
-        ChildProcess::Start(
-            {.arguments = {ThisProgram(), "service", "--echo-address-file",
-                           file, "--echo-plan-bytes", absl::StrCat(plan_bytes)},
-             .environment = {},
-             .stdout_to_stderr = true}));
+    Command command;
+    command.arguments = {ThisProgram(),         "service",
+                         "--echo-address-file", file,
+                         "--echo-plan-bytes",   absl::StrCat(plan_bytes)};
+    BMOE_ASSIGN_OR_RETURN(echo->process_, ChildProcess::Start(command));
     BMOE_RETURN_IF_ERROR(echo->AwaitAddress(file));
     return echo;
   }

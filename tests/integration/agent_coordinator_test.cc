@@ -1,9 +1,11 @@
 // Agents and the real balancemoe-coordinator, which is killed, stopped, drained
 // and restarted under them.
 #include <gmock/gmock.h>
+#include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <random>
@@ -12,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "balancemoe/v1/admin.grpc.pb.h"
 #include "common/clock.h"
 #include "tests/fixtures/status_matchers.h"
 #include "tests/integration/agent_coordinator_process.h"
@@ -78,6 +81,40 @@ TEST_F(AgentCoordinatorTest, TheJobsPolicyIsTheOneThatItAsksFor) {
   for (int i = 0; i < 20; ++i) EXPECT_TRUE(job.PlanNextLayer().idle);
   EXPECT_EQ(job.agent(0).policy(), "static@inline");
   EXPECT_EQ(job.Count(&AgentCounters::plans_none), 20 * kWorkers);
+}
+
+TEST_F(AgentCoordinatorTest, PolicyThatAnOperatorSetOutlivesTheCoordinator) {
+  AgentJob job(JobOptions(kPatient));
+  ASSERT_THAT(job.Attach(), IsOk());
+  ASSERT_TRUE(job.PlanUntil(Used));
+  const auto admin = v1::AdminService::NewStub(grpc::CreateChannel(
+      coordinator_.address(), grpc::InsecureChannelCredentials()));
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() +
+                       std::chrono::seconds(20));
+  v1::SetPolicyRequest request;
+  request.set_job_id("test-job");
+  request.set_policy("static");
+  v1::SetPolicyResponse response;
+  ASSERT_TRUE(admin->SetPolicy(&context, request, &response).ok());
+  const auto planned_by_static = [&](const AgentJob::Round& round) {
+    return round.idle && job.agent(0).policy() == "static@inline" &&
+           job.agent(2).policy() == "static@inline";
+  };
+  ASSERT_TRUE(job.PlanUntil(planned_by_static));
+  coordinator_.Kill();
+  coordinator_.Start();
+  ASSERT_TRUE(job.PlanUntil([&](const AgentJob::Round& round) {
+    return job.Count(&AgentCounters::reattached) == kWorkers &&
+           round.routings[0].plan != PlanId(0);
+  }));
+
+  for (int i = 0; i < 20; ++i) {
+    const AgentJob::Round round = job.PlanNextLayer();
+    EXPECT_TRUE(round.idle);
+    EXPECT_NE(round.routings[0].plan, PlanId(0));
+  }
+  EXPECT_EQ(job.agent(0).policy(), "static@inline");
 }
 
 TEST_F(AgentCoordinatorTest, KilledAndRestartedAtManyPointsPlansComeBack) {

@@ -41,17 +41,22 @@ GlooGroup::GlooGroup(const GroupOptions& options, GlooMesh mesh)
 }
 
 GlooGroup::~GlooGroup() {
+  std::vector<GlooHeartLoop*> told;
   bool healthy = false;
   {
     MutexLock lock(&mutex_);
     healthy = state_ == State::kReady;
+    for (size_t peer = 0; peer < hearts_.size(); ++peer) {
+      // One that has left reads nothing more; waiting for it would be in vain.
+      if (hearts_[peer] == nullptr || left_[peer]) continue;
+      told.push_back(hearts_[peer].get());
+    }
   }
   const absl::Time deadline = clock_.Now() + kFarewell;
-  for (const auto& heart : hearts_) {
-    if (heart != nullptr && healthy) heart->Tell(GlooNews::kLeaving, "");
+  for (GlooHeartLoop* heart : told) {
+    if (healthy) heart->Tell(GlooNews::kLeaving, "");
   }
-  for (const auto& heart : hearts_) {
-    if (heart == nullptr) continue;
+  for (GlooHeartLoop* heart : told) {
     heart->Flush(std::max(deadline - clock_.Now(), absl::Milliseconds(1)));
   }
   for (const auto& heart : hearts_) {

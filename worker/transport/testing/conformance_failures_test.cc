@@ -54,6 +54,26 @@ TEST_P(TransportConformanceTest, AbortEndsEverybodyWithItsReason) {
   });
 }
 
+TEST_P(TransportConformanceTest, ASilentPeerEndsTheGroupInTheEnd) {
+  if (world_size() < 2) GTEST_SKIP() << "needs a peer";
+  std::barrier all_failed(world_size());
+  std::vector<std::thread> ranks;
+  for (int32_t rank = 0; rank < world_size(); ++rank) {
+    ranks.emplace_back([&, rank] {
+      GroupOptions options = Options(rank);
+      options.operation_timeout = absl::Milliseconds(100);
+      auto transport = Make(options);
+      EXPECT_THAT(transport, IsOk());
+      if (transport.ok() && rank != 0) {
+        EXPECT_THAT((*transport)->Barrier(),
+                    IsStatus(kUnavailable, HasSubstr("100ms")));
+      }
+      all_failed.arrive_and_wait();
+    });
+  }
+  for (std::thread& rank : ranks) rank.join();
+}
+
 TEST_P(TransportConformanceTest, CollectivesThatDifferEndTheGroup) {
   if (world_size() < 2) GTEST_SKIP() << "needs a peer";
   OnAllRanks([&](Transport& transport) {

@@ -15,11 +15,7 @@ class CalibrationTest : public ::testing::TestWithParam<int32_t> {};
 
 TEST_P(CalibrationTest, GivesEveryWorkerAValidModel) {
   const int32_t workers = GetParam();
-  RunWorkers({.workers = workers,
-              .experts = 8,
-              .expert_bytes = kShape.bytes(),
-              .lends = nullptr,
-              .wrap = nullptr},
+  RunWorkers({.workers = workers, .experts = 8, .expert_bytes = kShape.bytes()},
              [workers](LendingAgent& agent) {
                const auto model = Calibrate(kShape, agent);
 

@@ -57,16 +57,21 @@ Events Record() {
   Mutex mutex;
   Events events;
   std::map<int32_t, MoeLayer*> layers;
-  const auto wrap = [&](std::unique_ptr<Transport> transport) {
-    const int32_t rank = transport->rank().value();
-    const MutexLock lock(&mutex);
-    return std::make_unique<RecordingTransport>(
-        std::move(transport),
-        [&mine = events[rank], &layer = layers[rank]](const std::string& what) {
-          if (what != "wait") return mine.push_back(what);
-          mine.push_back(
-              absl::StrCat("wait at ", (*layer)->last_times().tokens_computed));
-        });
+  const auto wrap = [&](TransportFactory factory) -> TransportFactory {
+    return [&, factory](const GroupOptions& group, Rendezvous& rendezvous)
+               -> absl::StatusOr<std::unique_ptr<Transport>> {
+      auto transport = factory(group, rendezvous);
+      if (!transport.ok()) return transport;
+      const int32_t rank = group.rank.value();
+      const MutexLock lock(&mutex);
+      return std::make_unique<RecordingTransport>(
+          *std::move(transport), [&mine = events[rank], &layer = layers[rank]](
+                                     const std::string& what) {
+            if (what != "wait") return mine.push_back(what);
+            mine.push_back(absl::StrCat(
+                "wait at ", (*layer)->last_times().tokens_computed));
+          });
+    };
   };
   RunWorkers({.workers = 2,
               .experts = 6,

@@ -29,8 +29,7 @@ WorkerGroupOptions SmallGroup(int32_t workers, LendChooser lends) {
   return {.workers = workers,
           .experts = kExperts,
           .expert_bytes = ExpertShape{kHidden, kFfn}.bytes(),
-          .lends = std::move(lends),
-          .wrap = nullptr};
+          .lends = std::move(lends)};
 }
 
 // Worker 0 lends its experts 0 and 1 to worker 1.

@@ -113,8 +113,7 @@ TrainingResult Train(const TrainingOptions& options, LendChooser lends) {
               .layers = options.layers,
               .experts = static_cast<int32_t>(options.experts),
               .expert_bytes = ExpertShape{options.hidden, options.ffn}.bytes(),
-              .lends = std::move(lends),
-              .wrap = nullptr},
+              .lends = std::move(lends)},
              [&](LendingAgent& agent) {
                TrainingResult mine = Trainer(options, agent).Run();
                const MutexLock lock(&mutex);

@@ -24,12 +24,13 @@ void RunWorker(const WorkerGroupOptions& options, LoopbackHub& hub,
                const std::function<void(LendingAgent& agent)>& worker) {
   at::set_num_threads(1);
   LocalRendezvous rendezvous;
-  auto transport = hub.Factory()({.rank = WorkerRank(rank),
-                                  .world_size = options.workers,
-                                  .operation_timeout = absl::Seconds(50)},
-                                 rendezvous);
+  TransportFactory factory = hub.Factory();
+  if (options.wrap) factory = options.wrap(std::move(factory));
+  auto transport = factory({.rank = WorkerRank(rank),
+                            .world_size = options.workers,
+                            .operation_timeout = absl::Seconds(50)},
+                           rendezvous);
   ASSERT_TRUE(transport.ok()) << transport.status();
-  if (options.wrap) transport = options.wrap(*std::move(transport));
   auto local = LocalAgent::Create({.layers = options.layers,
                                    .experts_per_layer = options.experts,
                                    .expert_bytes = options.expert_bytes,

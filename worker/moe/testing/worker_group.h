@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <functional>
-#include <memory>
 
 #include "worker/moe/testing/lending_agent.h"
 #include "worker/transport/transport.h"
@@ -16,9 +15,9 @@ struct WorkerGroupOptions {
   int32_t experts = 4;
   int64_t expert_bytes = 0;
   // None: no lends.
-  LendChooser lends;
-  // Puts something around a worker's transport.
-  std::function<std::unique_ptr<Transport>(std::unique_ptr<Transport>)> wrap;
+  LendChooser lends = {};
+  // Puts something around every worker's transport.
+  std::function<TransportFactory(TransportFactory)> wrap = {};
 };
 
 // Runs `worker` on `options.workers` threads, each with an agent of its own

@@ -1,5 +1,7 @@
 #include "worker/agent/coordinator_calls.h"
 
+#include <grpc/support/time.h>
+
 namespace balancemoe::worker {
 namespace {
 
@@ -21,6 +23,12 @@ std::shared_ptr<grpc::Channel> MakeCoordinatorChannel(
   arguments.SetMaxReceiveMessageSize(kLongestMessageBytes);
   return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(),
                                    arguments);
+}
+
+gpr_timespec MonotonicDeadline(absl::Duration timeout) {
+  return gpr_time_add(
+      gpr_now(GPR_CLOCK_MONOTONIC),
+      gpr_time_from_nanos(absl::ToInt64Nanoseconds(timeout), GPR_TIMESPAN));
 }
 
 void CancellableCalls::CancelAll() {

@@ -22,6 +22,9 @@ namespace balancemoe::worker {
 std::shared_ptr<grpc::Channel> MakeCoordinatorChannel(
     const std::string& address);
 
+// A deadline that a jump of the wall clock does not move.
+gpr_timespec MonotonicDeadline(absl::Duration timeout);
+
 // Unary calls that block their caller, and that another thread can end.
 // Thread-safe.
 class CancellableCalls {
@@ -34,7 +37,7 @@ class CancellableCalls {
   absl::Status Run(absl::Duration timeout, const Call& call)
       ABSL_LOCKS_EXCLUDED(mutex_) {
     grpc::ClientContext context;
-    context.set_deadline(absl::ToChronoTime(absl::Now() + timeout));
+    context.set_deadline(MonotonicDeadline(timeout));
     {
       MutexLock lock(&mutex_);
       if (cancelled_) return absl::CancelledError("agent: it is ending");

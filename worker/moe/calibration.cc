@@ -31,12 +31,23 @@ constexpr size_t kSmallTransferBytes = 64;
 constexpr int64_t kMaxOverlapBytes = int64_t{64} << 20;
 constexpr double kMaxSlowdown = 4;
 
-double Median(std::vector<double> values) {
+double Quantile(std::vector<double> values, double share) {
   if (values.empty()) return 0;
-  const auto middle =
-      values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
+  const auto at =
+      values.begin() +
+      static_cast<std::ptrdiff_t>(share * static_cast<double>(values.size()));
+  std::nth_element(values.begin(), at, values.end());
+  return *at;
+}
+
+// For times: what else runs on the machine only ever adds to them.
+double LowerQuartile(std::vector<double> values) {
+  return Quantile(std::move(values), 0.25);
+}
+
+// For differences of times, which noise moves either way.
+double Median(std::vector<double> values) {
+  return Quantile(std::move(values), 0.5);
 }
 
 struct ComputeTimes {
@@ -120,8 +131,8 @@ class Calibrator {
       forward.push_back(times.forward_us);
       backward.push_back(times.backward_us);
     }
-    return ComputeTimes{Median(std::move(forward)),
-                        Median(std::move(backward))};
+    return ComputeTimes{LowerQuartile(std::move(forward)),
+                        LowerQuartile(std::move(backward))};
   }
 
   void FitCompute(const ComputeTimes& small, const ComputeTimes& large,
@@ -187,7 +198,7 @@ class Calibrator {
       BMOE_RETURN_IF_ERROR(batch->Wait(0, ComputeStream{}));
       if (!send && step >= 0) times.push_back(Since(start));
     }
-    return Median(std::move(times));
+    return LowerQuartile(std::move(times));
   }
 
   // Transfers for as long as computing takes, the same number on all workers.

@@ -11,7 +11,7 @@ namespace balancemoe::worker {
 // Measures what computing and moving experts of `shape` costs on this worker,
 // and tells `agent`. A collective: all workers compute at the same time, as
 // they do in training, and exchange with their neighbours, both by rank.
-// Medians of a few rounds; under a second for an expert of a few MiB.
+// Lower quartiles of a few rounds; under a second for an expert of a few MiB.
 //
 // Processor time that transfers take from compute counts as host time as far as
 // other threads of this process used processors meanwhile; what is left of the

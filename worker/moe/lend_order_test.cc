@@ -67,9 +67,12 @@ Events Record() {
       return std::make_unique<RecordingTransport>(
           *std::move(transport), [&mine = events[rank], &layer = layers[rank]](
                                      const std::string& what) {
-            if (what != "wait") return mine.push_back(what);
-            mine.push_back(absl::StrCat(
-                "wait at ", (*layer)->last_times().tokens_computed));
+            mine.push_back(
+                what == "wait"
+                    ? absl::StrCat("wait at ",
+                                   (*layer)->last_times().tokens_computed)
+                    : what);
+            return absl::OkStatus();
           });
     };
   };

@@ -3,12 +3,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "common/mutex.h"
+#include "worker/moe/testing/recording_transport.h"
 #include "worker/moe/testing/training.h"
 
 namespace balancemoe::worker {
@@ -289,6 +291,40 @@ TEST(MoeLayerTest, APeerThatGivesUpEndsTheBackwardWithAnError) {
     }
 
     EXPECT_THROW(loss.backward(), c10::Error);
+  });
+}
+
+// Worker 1's transfers come to a bad end.
+TransportFactory Corrupting(TransportFactory factory) {
+  return [factory](const GroupOptions& group, Rendezvous& rendezvous)
+             -> absl::StatusOr<std::unique_ptr<Transport>> {
+    auto transport = factory(group, rendezvous);
+    if (!transport.ok() || group.rank != WorkerRank(1)) return transport;
+    return std::make_unique<RecordingTransport>(
+        *std::move(transport), [](const std::string& what) {
+          return what == "wait" ? absl::DataLossError("checksum differs")
+                                : absl::OkStatus();
+        });
+  };
+}
+
+TEST(MoeLayerTest, DamagedParametersAreNeverVisibleAndEndTheStepForAll) {
+  WorkerGroupOptions group = SmallGroup(2, LendAllOfWorkerZero);
+  group.wrap = Corrupting;
+  RunWorkers(group, [](LendingAgent& agent) {
+    MoeLayer layer(SmallLayer(), agent);
+    const int32_t rank = agent.transport().rank().value();
+
+    try {
+      layer->forward(Input(rank));
+      ADD_FAILURE() << "no error";
+    } catch (const c10::Error& error) {
+      EXPECT_THAT(error.what(), HasSubstr("checksum differs"));
+    }
+    if (rank == 1) {
+      EXPECT_EQ(layer->experts().Find(ExpertId(0)), nullptr);
+      EXPECT_EQ(layer->experts().Find(ExpertId(1)), nullptr);
+    }
   });
 }
 

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/status_macros.h"
 #include "worker/transport/transport.h"
 
 namespace balancemoe::worker {
@@ -15,7 +16,7 @@ namespace balancemoe::worker {
 // transport: "send to 1", "receive from 0", "wait", "all-to-all".
 class RecordingTransport final : public Transport {
  public:
-  using Observer = std::function<void(const std::string& event)>;
+  using Observer = std::function<absl::Status(const std::string& event)>;
 
   RecordingTransport(std::unique_ptr<Transport> transport, Observer observer)
       : transport_(std::move(transport)), observer_(std::move(observer)) {}
@@ -34,7 +35,7 @@ class RecordingTransport final : public Transport {
                          absl::Span<std::byte> receive,
                          absl::Span<const size_t> receive_bytes,
                          ComputeStream stream) override {
-    observer_("all-to-all");
+    BMOE_RETURN_IF_ERROR(observer_("all-to-all"));
     return transport_->AllToAllV(send, send_bytes, receive, receive_bytes,
                                  stream);
   }
@@ -50,10 +51,10 @@ class RecordingTransport final : public Transport {
   absl::StatusOr<std::unique_ptr<TransferBatch>> StartTransfers(
       absl::Span<const Transfer> transfers) override {
     for (const Transfer& transfer : transfers) {
-      observer_(absl::StrCat(transfer.direction == Transfer::Direction::kSend
-                                 ? "send to "
-                                 : "receive from ",
-                             transfer.peer.value()));
+      BMOE_RETURN_IF_ERROR(observer_(absl::StrCat(
+          transfer.direction == Transfer::Direction::kSend ? "send to "
+                                                           : "receive from ",
+          transfer.peer.value())));
     }
     auto batch = transport_->StartTransfers(transfers);
     if (!batch.ok()) return batch.status();
@@ -71,7 +72,7 @@ class RecordingTransport final : public Transport {
         : batch_(std::move(batch)), observer_(observer) {}
     bool Done(size_t index) const override { return batch_->Done(index); }
     absl::Status Wait(size_t index, ComputeStream stream) override {
-      observer_("wait");
+      BMOE_RETURN_IF_ERROR(observer_("wait"));
       return batch_->Wait(index, stream);
     }
     absl::Duration Elapsed(size_t index) const override {

@@ -170,6 +170,11 @@ absl::Status SetFromFile(const ConfigEntry& entry, FlagValues& values) {
         absl::StrCat(entry.where, ": unknown key ", entry.key,
                      "; see balancemoe-coordinator --help"));
   }
+  // CLI11 takes no empty value, but it may be what there is without one.
+  if (entry.value.empty() && option->get_default_str().empty() &&
+      option->get_expected_max() > 0) {
+    return absl::OkStatus();
+  }
   std::vector<std::string> arguments = {
       absl::StrCat("--", entry.key, "=", entry.value)};
   try {

@@ -89,7 +89,9 @@ absl::Status CoordinatorServer::Listen() {
                      why.ok() ? "refused by the system" : why.message()));
   }
   grpc_address_.port = port;
-  for (const char* name : {kLiveness, kReadiness}) {
+  for (const char* name :
+       {v1::CoordinatorService::service_full_name(),
+        v1::AdminService::service_full_name(), kLiveness, kReadiness}) {
     grpc_server_->GetHealthCheckService()->SetServingStatus(name, true);
   }
   return absl::OkStatus();

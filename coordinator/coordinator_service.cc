@@ -47,9 +47,7 @@ absl::Status CoordinatorService::TryRegister(const v1::RegisterRequest& request,
   if (draining_) return absl::UnavailableError("the coordinator drains");
   BMOE_ASSIGN_OR_RETURN(Registration registration,
                         DecodeRegistration(request, jobs_.options().limits));
-  BMOE_ASSIGN_OR_RETURN(const std::shared_ptr<Job> job,
-                        jobs_.FindOrCreate(registration.job_id));
-  job->Register(std::move(registration), request.policy(), std::move(reply));
+  jobs_.Register(std::move(registration), request.policy(), std::move(reply));
   return absl::OkStatus();
 }
 

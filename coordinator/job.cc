@@ -17,18 +17,21 @@ void Job::Register(Registration registration, std::string policy,
   strand_.Post(
       [self = shared_from_this(), registration = std::move(registration),
        policy = std::move(policy), reply = std::move(reply)]() mutable {
-        reply(self->Admit(registration, policy));
+        if (self->ended_) {
+          // Came while the job ended: it belongs to the next one.
+          self->environment_.register_anew(std::move(registration),
+                                           std::move(policy), std::move(reply));
+          return;
+        }
+        auto response = self->Admit(registration, policy);
         self->Review();
+        reply(std::move(response));
       });
 }
 
 absl::StatusOr<v1::RegisterResponse> Job::Admit(
     const Registration& registration, const std::string& policy) {
   if (draining_) return absl::UnavailableError("the coordinator drains");
-  if (ended_) {
-    return absl::UnavailableError(
-        absl::StrCat("job ", id_, " has just ended: register again"));
-  }
   BMOE_RETURN_IF_ERROR(BeginRunIfNeeded(registration, policy));
   return run_->Admit(registration);
 }

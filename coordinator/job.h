@@ -22,8 +22,6 @@
 
 namespace balancemoe::coordinator {
 
-using RegisterReply =
-    absl::AnyInvocable<void(absl::StatusOr<v1::RegisterResponse>)>;
 using SetPolicyReply =
     absl::AnyInvocable<void(absl::StatusOr<PolicySchedule::Change>)>;
 

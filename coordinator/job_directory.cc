@@ -26,6 +26,12 @@ JobDirectory::JobDirectory(JobOptions options, const Clock& clock,
           .coordinator = Incarnation(RandomId()),
           .next_epoch = [this](const JobId& id) { return NextEpoch(id); },
           .wake_by = [this](absl::Time when) { deadlines_.WakeBy(when); },
+          .register_anew =
+              [this](Registration registration, std::string policy,
+                     RegisterReply reply) {
+                Register(std::move(registration), std::move(policy),
+                         std::move(reply));
+              },
           .job_ended = [this](const JobId& id) { Remove(id); }},
       epochs_(std::move(epochs)),
       deadlines_(clock_, kTickPeriod, [this] { Tick(); }) {}
@@ -34,6 +40,17 @@ std::shared_ptr<Job> JobDirectory::Find(const JobId& id) {
   MutexLock lock(&mutex_);
   const auto found = job_by_id_.find(id);
   return found == job_by_id_.end() ? nullptr : found->second;
+}
+
+void JobDirectory::Register(Registration registration, std::string policy,
+                            RegisterReply reply) {
+  const auto job = FindOrCreate(registration.job_id);
+  if (!job.ok()) {
+    reply(job.status());
+    return;
+  }
+  (*job)->Register(std::move(registration), std::move(policy),
+                   std::move(reply));
 }
 
 absl::StatusOr<std::shared_ptr<Job>> JobDirectory::FindOrCreate(

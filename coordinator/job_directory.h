@@ -35,9 +35,10 @@ class JobDirectory {
   // Null when there is none.
   std::shared_ptr<Job> Find(const JobId& id) ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // Errors: ResourceExhausted over the limit on jobs.
-  absl::StatusOr<std::shared_ptr<Job>> FindOrCreate(const JobId& id)
-      ABSL_LOCKS_EXCLUDED(mutex_);
+  // Registers with the job, which begins if there is none. Errors, through the
+  // reply: those of Job::Register; ResourceExhausted over the limit on jobs.
+  void Register(Registration registration, std::string policy,
+                RegisterReply reply) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Drains every job.
   void Drain(absl::Duration reconnect_after, const std::string& reason)
@@ -46,6 +47,8 @@ class JobDirectory {
   const JobOptions& options() const { return options_; }
 
  private:
+  absl::StatusOr<std::shared_ptr<Job>> FindOrCreate(const JobId& id)
+      ABSL_LOCKS_EXCLUDED(mutex_);
   std::vector<std::shared_ptr<Job>> All() ABSL_LOCKS_EXCLUDED(mutex_);
   void Tick();
   void Remove(const JobId& id) ABSL_LOCKS_EXCLUDED(mutex_);

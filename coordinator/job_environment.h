@@ -2,13 +2,17 @@
 #define BALANCEMOE_COORDINATOR_JOB_ENVIRONMENT_H_
 
 #include <functional>
+#include <string>
 
+#include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "balancemoe/v1/coordinator.pb.h"
 #include "common/clock.h"
 #include "common/ids.h"
 #include "common/planning/policy.h"
 #include "coordinator/admission.h"
+#include "coordinator/cluster/job_membership.h"
 #include "coordinator/cluster/rendezvous_keys.h"
 #include "coordinator/coordinator_metrics.h"
 #include "coordinator/session/iteration_gather.h"
@@ -31,6 +35,9 @@ struct JobOptions {
   absl::Duration job_linger = absl::Seconds(60);
 };
 
+using RegisterReply =
+    absl::AnyInvocable<void(absl::StatusOr<v1::RegisterResponse>)>;
+
 // What the coordinator gives to each job. All referents outlive the jobs, and
 // all functions are thread-safe.
 struct JobEnvironment {
@@ -42,6 +49,9 @@ struct JobEnvironment {
   std::function<absl::StatusOr<JobEpoch>(const JobId&)> next_epoch;
   // Asks for a Job::Tick by then.
   std::function<void(absl::Time)> wake_by;
+  // Registers with the job of that id, which may be a new one.
+  std::function<void(Registration, std::string policy, RegisterReply)>
+      register_anew;
   // The job is over; called on its strand.
   std::function<void(const JobId&)> job_ended;
 };

@@ -7,4 +7,16 @@ balancemoe_library(
 balancemoe_test(
   coordinator_session_test.cc
   DEPS balancemoe::coordinator balancemoe::coordinator_test_worker
+       Httplib::httplib
   LABEL integration)
+balancemoe_test(
+  coordinator_bad_input_test.cc
+  DEPS balancemoe::coordinator balancemoe::coordinator_test_worker
+       Httplib::httplib
+  LABEL integration)
+balancemoe_test(
+  coordinator_process_test.cc
+  DEPS balancemoe::coordinator_test_worker balancemoe::train_run
+       Httplib::httplib nlohmann_json::nlohmann_json
+  LABEL integration)
+add_dependencies(coordinator_process_test balancemoe-coordinator)

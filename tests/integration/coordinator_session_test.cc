@@ -1,14 +1,18 @@
 // One job and its workers against a real coordinator over real sockets.
 
 #include <gmock/gmock.h>
+#include <grpcpp/generic/generic_stub.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <thread>
 
+#include "common/wire/grpc_status.h"
 #include "coordinator/coordinator_server.h"
 #include "tests/fixtures/status_matchers.h"
+#include "tests/integration/coordinator_metrics_page.h"
 #include "tests/integration/coordinator_test_worker.h"
 
 namespace balancemoe {
@@ -184,6 +188,101 @@ TEST_F(CoordinatorSessionTest, KeyThatNeverComesEndsWithTheCallersDeadline) {
 
   EXPECT_THAT(worker->GetKey("nothing", 100),
               HasCode(absl::StatusCode::kDeadlineExceeded));
+}
+
+TEST_F(CoordinatorSessionTest, PolicyChangesWhileTheJobRuns) {
+  auto first = JoinWorker(0);
+  auto second = JoinWorker(1);
+  const auto admin =
+      v1::AdminService::NewStub(ConnectTo(server_->grpc_address()));
+  const auto set_policy = [&](const std::string& job, const std::string& policy,
+                              v1::SetPolicyResponse* response) {
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() +
+                         std::chrono::seconds(20));
+    v1::SetPolicyRequest request;
+    request.set_job_id(job);
+    request.set_policy(policy);
+    request.set_first_iteration(5);
+    return FromGrpcStatus(admin->SetPolicy(&context, request, response));
+  };
+  v1::SetPolicyResponse response;
+
+  EXPECT_THAT(set_policy("nobody", "pairwise", &response),
+              HasCode(absl::StatusCode::kNotFound));
+  EXPECT_THAT(set_policy("job", "guess", &response),
+              IsStatus(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("pairwise, static")));
+  ASSERT_THAT(set_policy("job", "pairwise", &response), IsOk());
+  EXPECT_EQ(response.previous_policy(), "static@inline");
+  EXPECT_EQ(response.first_iteration(), 5);
+  const auto update = first->Read();
+  ASSERT_TRUE(update.has_value() && update->has_config_update());
+  EXPECT_EQ(update->config_update().policy(), "pairwise@inline");
+  EXPECT_EQ(update->config_update().first_iteration(), 5);
+  for (const int64_t iteration : {4, 5}) {
+    for (const auto* worker : {&first, &second}) {
+      (*worker)->SendReport(iteration, {0}, {1, 2, 3, 4});
+    }
+    EXPECT_EQ(PlanOf(first->Read()).policy(),
+              iteration < 5 ? "static@inline" : "pairwise@inline");
+  }
+}
+
+TEST_F(CoordinatorSessionTest, MetricsShowAJobAndForgetItWhenItIsOver) {
+  auto first = JoinWorker(0);
+  auto second = JoinWorker(1);
+  const std::string workers =
+      "balancemoe_job_workers{job=\"job\",state=\"connected\"}";
+  const std::string running = "balancemoe_jobs{state=\"running\"}";
+
+  EXPECT_EQ(MetricValue(server_->http_address(), workers), 2);
+  EXPECT_EQ(MetricValue(server_->http_address(), running), 1);
+  for (const auto* worker : {&first, &second}) {
+    v1::SessionRequest goodbye;
+    goodbye.mutable_detach();
+    (*worker)->Send(goodbye);
+    EXPECT_THAT((*worker)->ReadToEnd(), IsOk());
+  }
+  // Joining anew is ordered after the end of the old job.
+  EXPECT_THAT(NewWorker()->Register(MakeRegistration("job", 0)), IsOk());
+  EXPECT_EQ(MetricValue(server_->http_address(), workers), 0);
+  EXPECT_EQ(MetricValue(server_->http_address(), running), 0);
+  const auto page = GetPage(server_->http_address(), "/metrics");
+  EXPECT_EQ(page->get_header_value("Content-Type"),
+            "text/plain; version=0.0.4");
+}
+
+TEST_F(CoordinatorSessionTest, HealthServiceTellsAllOfItsNames) {
+  grpc::GenericStub stub(ConnectTo(server_->grpc_address()));
+  for (const std::string& name :
+       {std::string(), std::string("balancemoe.v1.CoordinatorService"),
+        std::string("liveness"), std::string("readiness")}) {
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() +
+                         std::chrono::seconds(20));
+    grpc::CompletionQueue queue;
+    // HealthCheckRequest{service = name}, of which there is no library.
+    std::string bytes;
+    if (!name.empty()) {
+      bytes = std::string("\x0a") + static_cast<char>(name.size()) + name;
+    }
+    const grpc::Slice slice(bytes);
+    const auto call =
+        stub.PrepareUnaryCall(&context, "/grpc.health.v1.Health/Check",
+                              grpc::ByteBuffer(&slice, 1), &queue);
+    call->StartCall();
+    grpc::ByteBuffer answer;
+    grpc::Status status;
+    call->Finish(&answer, &status, nullptr);
+    void* tag = nullptr;
+    bool ok = false;
+    ASSERT_TRUE(queue.Next(&tag, &ok) && ok);
+    ASSERT_TRUE(status.ok()) << status.error_message();
+    grpc::Slice serving;
+    ASSERT_TRUE(answer.DumpToSingleSlice(&serving).ok());
+    EXPECT_EQ(std::string(serving.begin(), serving.end()), "\x08\x01") << name;
+  }
 }
 
 TEST_F(CoordinatorSessionTest, DrainTellsWorkersAndEndsTheirSessions) {

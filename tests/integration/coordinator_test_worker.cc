@@ -71,11 +71,15 @@ absl::StatusOr<v1::RegisterResponse> CoordinatorTestWorker::Register(
   return response;
 }
 
-absl::Status CoordinatorTestWorker::OpenSession() {
+void CoordinatorTestWorker::OpenStream() {
   Kill();
   context_ = std::make_unique<grpc::ClientContext>();
   SetTimeout(context_.get(), kTimeoutMs);
   stream_ = stub_->Session(context_.get());
+}
+
+absl::Status CoordinatorTestWorker::OpenSession() {
+  OpenStream();
   v1::SessionRequest hello;
   hello.mutable_hello();
   Send(std::move(hello));

@@ -35,7 +35,9 @@ class CoordinatorTestWorker {
   absl::StatusOr<v1::RegisterResponse> Register(
       const v1::RegisterRequest& request);
 
-  // Opens the session and reads the answer to hello.
+  // Opens the session and says nothing yet.
+  void OpenStream();
+  // Opens the session, says hello and reads the answer.
   absl::Status OpenSession();
   // Register and OpenSession; fails the test when one of them does.
   void Join(const v1::RegisterRequest& request);

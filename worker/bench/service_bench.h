@@ -9,6 +9,9 @@ namespace balancemoe::worker {
 // N plans received, beside a bare gRPC echo of messages of the same sizes. Both
 // servers are processes of their own, and rounds of both alternate within one
 // run, so that whatever else the machine does meets both.
+//
+// Once parsed, runs it and throws CLI::RuntimeError with the exit code if that
+// is not 0. Adds the echo's process as a command that help does not show.
 void AddServiceBench(CLI::App& app);
 
 }  // namespace balancemoe::worker

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "common/planning/cost_model.h"
+#include "common/planning/load_matrix.h"
 #include "common/status_macros.h"
 #include "common/wire/codec.h"
 #include "common/wire/grpc_status.h"
@@ -13,7 +13,6 @@ namespace balancemoe::worker {
 namespace {
 
 constexpr absl::Duration kTimeout = absl::Seconds(10);
-constexpr int64_t kExpertBytes = 2 << 20;
 
 std::shared_ptr<grpc::Channel> Connect(const std::string& address) {
   grpc::ChannelArguments arguments;
@@ -53,8 +52,8 @@ class SimulatedWorkers::Session final
     StartWrite(&request);
   }
 
-  void OnReadDone(bool ok) override { owner_.Count(ok); }
-  void OnWriteDone(bool ok) override { owner_.Count(ok); }
+  void OnReadDone(bool ok) override { owner_.Count(Operation::kRead, ok); }
+  void OnWriteDone(bool ok) override { owner_.Count(Operation::kWrite, ok); }
   void OnDone(const grpc::Status& /*status*/) override
       ABSL_LOCKS_EXCLUDED(mutex_) {
     MutexLock lock(&mutex_);
@@ -74,17 +73,20 @@ class SimulatedWorkers::Session final
   bool done_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
-SimulatedWorkers::SimulatedWorkers(const Options& options) : options_(options) {
-  for (int32_t i = 0; i < options_.connections; ++i) {
-    stubs_.push_back(
-        v1::CoordinatorService::NewStub(Connect(options_.address)));
+SimulatedWorkers::SimulatedWorkers(const ServiceJob& job,
+                                   const std::string& address,
+                                   int32_t connections)
+    : job_(job), address_(address) {
+  for (int32_t i = 0; i < connections; ++i) {
+    stubs_.push_back(v1::CoordinatorService::NewStub(Connect(address)));
   }
-  for (int32_t rank = 0; rank < options_.workers; ++rank) {
+  for (int32_t rank = 0; rank < job_.workers; ++rank) {
     sessions_.push_back(std::make_unique<Session>(*this));
   }
 }
 
-SimulatedWorkers::~SimulatedWorkers() = default;
+// While there still is what the sessions' last reactions use.
+SimulatedWorkers::~SimulatedWorkers() { sessions_.clear(); }
 
 absl::Status SimulatedWorkers::Register() {
   for (size_t rank = 0; rank < sessions_.size(); ++rank) {
@@ -94,21 +96,21 @@ absl::Status SimulatedWorkers::Register() {
                          absl::ToChronoMilliseconds(kTimeout));
     v1::RegisterRequest request;
     request.set_protocol_version(kProtocolVersion);
-    request.set_job_id(options_.job_id);
+    request.set_job_id(job_.job_id);
     request.set_run_id("bench");
     request.set_rank(static_cast<int32_t>(rank));
-    request.set_world_size(options_.workers);
-    request.set_layers(1);
-    request.set_experts(options_.experts);
-    request.set_expert_bytes(kExpertBytes);
-    request.set_spare_slots(1);
+    request.set_world_size(job_.workers);
+    request.set_layers(job_.layers);
+    request.set_experts(job_.experts);
+    request.set_expert_bytes(SimulatedCostModel().expert_bytes);
+    request.set_spare_slots(job_.spare_slots);
     request.set_worker_incarnation(rank + 1);
-    request.set_policy(options_.policy);
+    request.set_policy(job_.policy.ToString());
     v1::RegisterResponse response;
     BMOE_RETURN_IF_ERROR(FromGrpcStatus(
         stubs_[rank % stubs_.size()]->Register(&context, request, &response)));
     v1::Fencing* const fencing = sessions_[rank]->request.mutable_fencing();
-    fencing->set_job_id(options_.job_id);
+    fencing->set_job_id(job_.job_id);
     fencing->set_rank(static_cast<int32_t>(rank));
     fencing->set_session_id(response.session_id());
     fencing->set_job_epoch(response.job_epoch());
@@ -119,82 +121,88 @@ absl::Status SimulatedWorkers::Register() {
   return absl::OkStatus();
 }
 
-absl::Status SimulatedWorkers::OpenSessions(bool acknowledged) {
+absl::Status SimulatedWorkers::OpenSessions() {
   for (size_t rank = 0; rank < sessions_.size(); ++rank) {
     sessions_[rank]->Open(*stubs_[rank % stubs_.size()]);
     sessions_[rank]->request.mutable_hello();
   }
-  if (!acknowledged) return absl::OkStatus();
   return Exchange(/*answered=*/true).status();
 }
 
 absl::Status SimulatedWorkers::SendCalibrations() {
-  const CostModel model = {.expert_launch_us = 10,
-                           .us_per_token = 10,
-                           .backward_factor = 2,
-                           .link_latency_us = 50,
-                           .link_us_per_byte = 1e-3,
-                           .overlap_slowdown = 1,
-                           .host_cpu_us_per_byte = 0,
-                           .expert_bytes = kExpertBytes,
-                           .token_bytes = 1024};
   for (const auto& session : sessions_) {
-    *session->request.mutable_calibration() = ToProto(model);
+    *session->request.mutable_calibration() = ToProto(SimulatedCostModel());
   }
   return Exchange(/*answered=*/false).status();
 }
 
-absl::StatusOr<absl::Duration> SimulatedWorkers::Round(int64_t iteration) {
+void SimulatedWorkers::FillReports(LayerId layer) {
+  const LoadMatrix loads = SimulatedLoads(job_, layer);
   for (size_t rank = 0; rank < sessions_.size(); ++rank) {
     v1::LoadReport* const report =
         sessions_[rank]->request.mutable_load_report();
-    report->set_iteration(iteration);
-    if (report->layers_size() > 0) continue;
-    report->add_layers(0);
-    for (int32_t expert = 0; expert < options_.experts; ++expert) {
-      report->add_tokens_per_expert(100 + static_cast<int64_t>(rank) +
-                                    17 * (expert % 7));
-    }
+    report->Clear();
+    report->add_layers(layer.value());
+    const auto row = loads.Row(WorkerRank(static_cast<int32_t>(rank)));
+    report->mutable_tokens_per_expert()->Add(row.begin(), row.end());
+  }
+  filled_layer_ = layer;
+}
+
+absl::StatusOr<absl::Duration> SimulatedWorkers::Round(Iteration iteration,
+                                                       LayerId layer) {
+  if (filled_layer_ != layer) FillReports(layer);
+  for (const auto& session : sessions_) {
+    session->request.mutable_load_report()->set_iteration(iteration.value());
   }
   return Exchange(/*answered=*/true);
 }
 
 absl::StatusOr<absl::Duration> SimulatedWorkers::Exchange(bool answered) {
-  const size_t expected = sessions_.size() * (answered ? 2 : 1);
+  const size_t all = sessions_.size();
   {
     MutexLock lock(&mutex_);
-    done_ = 0;
+    reads_ = 0;
+    writes_ = 0;
   }
   const absl::Time began = clock_.Now();
   for (const auto& session : sessions_) session->Exchange(answered);
   MutexLock lock(&mutex_);
-  while (done_ < expected && !broken_) {
+  while ((writes_ < all || (answered && reads_ < all)) && !broken_) {
     if (clock_.Now() > began + kTimeout) {
       return absl::UnavailableError(
-          absl::StrCat(options_.address, ": ", done_, " of ", expected,
+          absl::StrCat(address_, ": ", reads_, " answers to ", all,
                        " messages within ", absl::FormatDuration(kTimeout)));
     }
     changed_.WaitFor(&mutex_, kTimeout);
   }
   if (broken_) {
-    return absl::UnavailableError(
-        absl::StrCat(options_.address, ": a session broke"));
+    return absl::UnavailableError(absl::StrCat(address_, ": a session broke"));
   }
-  return clock_.Now() - began;
+  return last_read_ - began;
 }
 
-void SimulatedWorkers::Count(bool ok) {
+void SimulatedWorkers::Count(Operation operation, bool ok) {
   MutexLock lock(&mutex_);
-  ++done_;
+  size_t& count = operation == Operation::kRead ? reads_ : writes_;
+  ++count;
   broken_ = broken_ || !ok;
-  const size_t n = sessions_.size();
-  if (done_ == n || done_ == 2 * n || broken_) changed_.NotifyAll();
+  if (count < sessions_.size() && !broken_) return;
+  if (operation == Operation::kRead) last_read_ = clock_.Now();
+  changed_.NotifyAll();
 }
 
-std::vector<const v1::SessionResponse*> SimulatedWorkers::answers() const {
-  std::vector<const v1::SessionResponse*> answers;
-  for (const auto& session : sessions_) answers.push_back(&session->answer);
-  return answers;
+absl::StatusOr<std::vector<absl::string_view>> SimulatedWorkers::plans() const {
+  std::vector<absl::string_view> plans;
+  for (const auto& session : sessions_) {
+    if (!session->answer.has_plan()) {
+      return absl::InternalError(
+          absl::StrCat("worker ", plans.size(),
+                       " got no plan: ", session->answer.no_plan().reason()));
+    }
+    plans.push_back(session->answer.plan().plan());
+  }
+  return plans;
 }
 
 }  // namespace balancemoe::worker

@@ -1,5 +1,5 @@
-#ifndef BALANCEMOE_WORKER_BENCH_ECHO_SERVER_H_
-#define BALANCEMOE_WORKER_BENCH_ECHO_SERVER_H_
+#ifndef BALANCEMOE_WORKER_BENCH_SERVICE_ECHO_H_
+#define BALANCEMOE_WORKER_BENCH_SERVICE_ECHO_H_
 
 #include <cstddef>
 #include <string>
@@ -18,4 +18,4 @@ absl::Status ServeEcho(const std::string& address_file, size_t plan_bytes);
 
 }  // namespace balancemoe::worker
 
-#endif  // BALANCEMOE_WORKER_BENCH_ECHO_SERVER_H_
+#endif  // BALANCEMOE_WORKER_BENCH_SERVICE_ECHO_H_

@@ -1,4 +1,4 @@
-#include "worker/bench/echo_server.h"
+#include "worker/bench/service_echo.h"
 
 #include <grpcpp/grpcpp.h>
 

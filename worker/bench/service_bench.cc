@@ -16,6 +16,9 @@
 namespace balancemoe::worker {
 namespace {
 
+// What shells show for SIGINT.
+constexpr int kStoppedBySignal = 130;
+
 struct EchoOptions {
   std::string address_file;
   size_t plan_bytes = 0;
@@ -29,6 +32,8 @@ int ExitCodeOf(const absl::Status& status) {
       return 2;
     case absl::StatusCode::kUnavailable:
       return 4;
+    case absl::StatusCode::kCancelled:
+      return kStoppedBySignal;
     default:
       return 1;
   }

@@ -172,10 +172,8 @@ class ProgressLine {
   const bool terminal_;
 };
 
-}  // namespace
-
-absl::StatusOr<ServiceTimes> MeasureService(const ServiceOptions& options,
-                                            std::ostream& progress) {
+absl::StatusOr<ServiceTimes> Measure(const ServiceOptions& options,
+                                     std::ostream& progress) {
   BMOE_ASSIGN_OR_RETURN(
       const auto coordinator,
       EmbeddedCoordinator::Start({.report_deadline = kReportDeadline}));
@@ -206,6 +204,19 @@ absl::StatusOr<ServiceTimes> MeasureService(const ServiceOptions& options,
     line.Show(absl::FDivDuration(clock.Now() - began, length));
   }
   times.plan_bytes = planned.plan_bytes();
+  return times;
+}
+
+}  // namespace
+
+absl::StatusOr<ServiceTimes> MeasureService(const ServiceOptions& options,
+                                            std::ostream& progress) {
+  absl::StatusOr<ServiceTimes> times = Measure(options, progress);
+  if (!times.ok()) {
+    // A terminal sends the signal to the servers too, and they may be gone
+    // before it is seen here.
+    BMOE_RETURN_IF_ERROR(EndingSignalCame());
+  }
   return times;
 }
 

@@ -74,6 +74,10 @@ def used_commands(page):
                 yield number, program, arguments.split()
 
 
+def without_margin(text):
+    return "\n".join(line.strip() for line in text.splitlines())
+
+
 class DocsTest(unittest.TestCase):
 
     def test_programs_page_is_what_the_programs_print(self):
@@ -113,6 +117,15 @@ class DocsTest(unittest.TestCase):
                     continue
                 self.assertTrue((page.parent / target).exists(),
                                 f"{page.relative_to(SOURCE)}: no {target}")
+
+    def test_readme_quotes_the_attach_example(self):
+        example = without_margin(
+            (SOURCE / "docs/examples/attach.cc").read_text())
+        readme = (SOURCE / "README.md").read_text()
+        quotes = re.findall(r"```cpp\n(.*?)```", readme, re.DOTALL)
+        self.assertTrue(quotes)
+        for quote in quotes:
+            self.assertIn(without_margin(quote), example)
 
     def test_readme_names_every_program(self):
         readme = (SOURCE / "README.md").read_text()

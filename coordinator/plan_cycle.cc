@@ -75,6 +75,8 @@ absl::Status PlanCycle::TakeReport(WorkerRank rank,
         "load report of worker ", rank.value(), ": ", outcome.message));
   }
   metrics_.reports_received->Increment();
+  metrics_.report_lateness->Observe(
+      absl::ToDoubleSeconds(now - outcome.opened));
   TakeProgress(Iteration(report.iteration()));
   for (const MissedGather& missed : outcome.missed) PushMissed(missed, push);
   for (CompleteGather& complete : outcome.complete) {

@@ -62,6 +62,7 @@ ReportOutcome IterationGather::Add(WorkerRank rank, const WorkerReport& report,
   if (auto refusal = RefuseContent(report)) return *std::move(refusal);
   if (auto refusal = RefuseTime(rank, report)) return *std::move(refusal);
   ReportOutcome outcome;
+  outcome.opened = now;
   const size_t experts = static_cast<size_t>(shape_.experts);
   for (size_t i = 0; i < report.layers.size(); ++i) {
     AddRow(rank, LayerId(report.layers[i]), report.iteration,
@@ -210,6 +211,7 @@ void IterationGather::AddRow(WorkerRank rank, LayerId id, Iteration iteration,
   Open& open = FindOrOpen(id, iteration, now, &outcome->missed);
   std::copy(row.begin(), row.end(), open.tokens.MutableRow(rank).begin());
   open.reported[rank.index()] = true;
+  outcome->opened = std::min(outcome->opened, open.opened);
   if (++open.reports < shape_.world_size) return;
   outcome->complete.push_back({.iteration = iteration,
                                .layer = id,

@@ -70,6 +70,8 @@ struct ReportOutcome {
   std::optional<ReportRejection> rejection;
   // Why, with values.
   std::string message;
+  // When the first report came for one of its layers.
+  absl::Time opened;
   std::vector<CompleteGather> complete;
   std::vector<MissedGather> missed;
 };

@@ -10,7 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/mutex.h"
-#include "worker/moe/testing/recording_transport.h"
+#include "worker/moe/testing/small_layer.h"
 #include "worker/moe/testing/training.h"
 
 namespace balancemoe::worker {
@@ -18,32 +18,6 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-
-constexpr int64_t kHidden = 12;
-constexpr int64_t kFfn = 20;
-constexpr int64_t kExperts = 4;
-
-MoeLayerOptions SmallLayer() {
-  return {.hidden = kHidden, .ffn = kFfn, .experts = kExperts, .top_k = 2};
-}
-
-WorkerGroupOptions SmallGroup(int32_t workers, LendChooser lends) {
-  return {.workers = workers,
-          .experts = kExperts,
-          .expert_bytes = ExpertShape{kHidden, kFfn}.bytes(),
-          .lends = std::move(lends)};
-}
-
-// Worker 0 lends its experts 0 and 1 to worker 1.
-std::vector<Lend> LendAllOfWorkerZero(Iteration, LayerId, const LayerRouting&) {
-  return {{ExpertId(1), WorkerRank(0), WorkerRank(1)},
-          {ExpertId(0), WorkerRank(0), WorkerRank(1)}};
-}
-
-torch::Tensor Input(int32_t rank, int64_t tokens = 30) {
-  return Values({tokens, kHidden}, static_cast<uint64_t>(10 + rank))
-      .requires_grad_();
-}
 
 // The layer in plain Torch, on one worker that has all experts.
 torch::Tensor Dense(const MoeLayer& layer, const torch::Tensor& hidden) {
@@ -259,83 +233,6 @@ TEST(MoeLayerTest, GradientOfTheInputAloneTouchesNoExpert) {
     for (const torch::Tensor& parameter : layer->experts().parameters()) {
       EXPECT_EQ(parameter.grad().abs().sum().item<float>(), 0);
     }
-  });
-}
-
-TEST(MoeLayerTest, APeerThatGivesUpEndsTheForwardWithAnError) {
-  RunWorkers(SmallGroup(2, LendAllOfWorkerZero), [](LendingAgent& agent) {
-    MoeLayer layer(SmallLayer(), agent);
-    if (agent.transport().rank() == WorkerRank(1)) {
-      agent.transport().Abort(absl::UnavailableError("worker 1: power cut"));
-      return;
-    }
-
-    try {
-      layer->forward(Input(0));
-      ADD_FAILURE() << "no error";
-    } catch (const c10::Error& error) {
-      EXPECT_THAT(error.what(), HasSubstr("MoE layer 0"));
-      EXPECT_THAT(error.what(), HasSubstr("power cut"));
-    }
-  });
-}
-
-TEST(MoeLayerTest, APeerThatGivesUpEndsTheBackwardWithAnError) {
-  RunWorkers(SmallGroup(2, LendAllOfWorkerZero), [](LendingAgent& agent) {
-    MoeLayer layer(SmallLayer(), agent);
-    const torch::Tensor loss =
-        layer->forward(Input(agent.transport().rank().value())).sum();
-    if (agent.transport().rank() == WorkerRank(1)) {
-      agent.transport().Abort(absl::UnavailableError("worker 1: power cut"));
-      return;
-    }
-
-    EXPECT_THROW(loss.backward(), c10::Error);
-  });
-}
-
-// Worker 1's transfers come to a bad end.
-TransportFactory Corrupting(TransportFactory factory) {
-  return [factory](const GroupOptions& group, Rendezvous& rendezvous)
-             -> absl::StatusOr<std::unique_ptr<Transport>> {
-    auto transport = factory(group, rendezvous);
-    if (!transport.ok() || group.rank != WorkerRank(1)) return transport;
-    return std::make_unique<RecordingTransport>(
-        *std::move(transport), [](const std::string& what) {
-          return what == "wait" ? absl::DataLossError("checksum differs")
-                                : absl::OkStatus();
-        });
-  };
-}
-
-TEST(MoeLayerTest, DamagedParametersAreNeverVisibleAndEndTheStepForAll) {
-  WorkerGroupOptions group = SmallGroup(2, LendAllOfWorkerZero);
-  group.wrap = Corrupting;
-  RunWorkers(group, [](LendingAgent& agent) {
-    MoeLayer layer(SmallLayer(), agent);
-    const int32_t rank = agent.transport().rank().value();
-
-    try {
-      layer->forward(Input(rank));
-      ADD_FAILURE() << "no error";
-    } catch (const c10::Error& error) {
-      EXPECT_THAT(error.what(), HasSubstr("checksum differs"));
-    }
-    if (rank == 1) {
-      EXPECT_EQ(layer->experts().Find(ExpertId(0)), nullptr);
-      EXPECT_EQ(layer->experts().Find(ExpertId(1)), nullptr);
-    }
-  });
-}
-
-TEST(MoeLayerTest, ARouterThatChoosesNonsenseIsRefused) {
-  RunWorkers(SmallGroup(1, nullptr), [](LendingAgent& agent) {
-    MoeLayer layer(SmallLayer(), agent);
-    layer->SetRouter([](const torch::Tensor& logits) {
-      return torch::full({logits.size(0), 2}, kExperts, torch::kLong);
-    });
-
-    EXPECT_THROW(layer->forward(Input(0)), c10::Error);
   });
 }
 

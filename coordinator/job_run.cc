@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/status_macros.h"
 #include "common/wire/codec.h"
+#include "coordinator/fanout.h"
 #include "coordinator/random_id.h"
 
 namespace balancemoe::coordinator {
@@ -187,9 +188,11 @@ void JobRun::DropSession(WorkerRank rank, absl::string_view reason) {
 }
 
 void JobRun::Push(const Outbound& message) {
+  std::vector<std::shared_ptr<SessionStream>> open;
   for (const std::shared_ptr<SessionStream>& session : sessions_) {
-    if (session != nullptr) session->Send(message);
+    if (session != nullptr) open.push_back(session);
   }
+  std::make_shared<Fanout>(message, std::move(open))->Continue();
 }
 
 void JobRun::Rendezvous(RendezvousRequest request, RendezvousReply reply) {

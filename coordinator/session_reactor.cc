@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "common/wire/grpc_status.h"
+#include "coordinator/fanout.h"
 
 namespace balancemoe::coordinator {
 namespace {
@@ -79,7 +80,7 @@ void SessionReactor::Deliver() {
   job_->Handle(shared_from_this(), inbound_);
 }
 
-void SessionReactor::Send(Outbound message) {
+void SessionReactor::Send(Outbound message, std::shared_ptr<Fanout> fanout) {
   {
     MutexLock lock(&mutex_);
     if (closing_) return;
@@ -89,6 +90,7 @@ void SessionReactor::Send(Outbound message) {
       return;
     }
     writing_ = true;
+    fanout_ = std::move(fanout);
     write_began_ = clock_.Now();
   }
   Write(std::move(message.payload));
@@ -103,9 +105,11 @@ void SessionReactor::Write(Payload payload) {
 void SessionReactor::OnWriteDone(bool ok) {
   std::optional<Payload> next;
   std::optional<absl::Status> finish;
+  std::shared_ptr<Fanout> fanout;
   {
     MutexLock lock(&mutex_);
     if (!ok) queue_.Clear();
+    fanout = std::move(fanout_);
     next = queue_.Pop();
     if (next.has_value()) {
       write_began_ = clock_.Now();
@@ -116,6 +120,7 @@ void SessionReactor::OnWriteDone(bool ok) {
   }
   if (next.has_value()) Write(*std::move(next));
   if (finish.has_value()) Finish(ToGrpcStatus(*finish));
+  if (fanout != nullptr) fanout->Continue();
 }
 
 void SessionReactor::Close(absl::Status status) {

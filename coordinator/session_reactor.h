@@ -35,7 +35,8 @@ class SessionReactor final
                                JobDirectory& jobs, CoordinatorMetrics& metrics,
                                const Clock& clock);
 
-  void Send(Outbound message) override ABSL_LOCKS_EXCLUDED(mutex_);
+  void Send(Outbound message, std::shared_ptr<Fanout> fanout) override
+      ABSL_LOCKS_EXCLUDED(mutex_);
   void ReadNext() override ABSL_LOCKS_EXCLUDED(mutex_);
   void Close(absl::Status status) override ABSL_LOCKS_EXCLUDED(mutex_);
   void Cancel() override ABSL_LOCKS_EXCLUDED(mutex_);
@@ -70,6 +71,8 @@ class SessionReactor final
   mutable Mutex mutex_;
   OutboundQueue queue_ ABSL_GUARDED_BY(mutex_);
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
+  // Of the write that is on its way.
+  std::shared_ptr<Fanout> fanout_ ABSL_GUARDED_BY(mutex_);
   absl::Time write_began_ ABSL_GUARDED_BY(mutex_);
   bool closing_ ABSL_GUARDED_BY(mutex_) = false;
   // gRPC is done: the context is gone.

@@ -7,13 +7,18 @@
 
 namespace balancemoe::coordinator {
 
+class Fanout;
+
 // A worker's session as its job sees it. Thread-safe; nothing here blocks.
 class SessionStream {
  public:
   virtual ~SessionStream() = default;
 
   // Sends `message`, or keeps it until the one before it is written.
-  virtual void Send(Outbound message) = 0;
+  // A `fanout` that sends it to others as well is continued once the write is
+  // done.
+  virtual void Send(Outbound message,
+                    std::shared_ptr<Fanout> fanout = nullptr) = 0;
 
   // Asks for the worker's next message. At most one is on its way at a time, so
   // that a flood waits in the worker's socket and not in our memory.

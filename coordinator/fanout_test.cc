@@ -22,6 +22,7 @@ class FakeStream final : public SessionStream {
     write = std::move(fanout);
   }
   void ReadNext() override {}
+  void ReadAfterWrite() override {}
   void Close(absl::Status) override {}
   void Cancel() override {}
   absl::Time stalled_since() const override { return absl::InfiniteFuture(); }

@@ -80,12 +80,18 @@ void JobRun::Handle(const std::shared_ptr<SessionStream>& stream,
   }
   if (message.has_hello()) {
     OpenSession(fencing.rank, stream);
-  } else if (absl::Status status = Act(fencing.rank, message); !status.ok()) {
-    DropSession(fencing.rank, "bad_input");
-    stream->Close(std::move(status));
+    stream->ReadNext();
     return;
   }
-  stream->ReadNext();
+  const absl::StatusOr<NextRead> next = Act(fencing.rank, message);
+  if (!next.ok()) {
+    DropSession(fencing.rank, "bad_input");
+    stream->Close(next.status());
+  } else if (*next == NextRead::kAfterWrite) {
+    stream->ReadAfterWrite();
+  } else {
+    stream->ReadNext();
+  }
 }
 
 std::optional<absl::Status> JobRun::Refuse(const SessionStream& stream,
@@ -110,32 +116,45 @@ absl::Status JobRun::Stale(Staleness staleness, WorkerRank rank) const {
       " is not the present one: register again"));
 }
 
-absl::Status JobRun::Act(WorkerRank rank, const v1::SessionRequest& message) {
+absl::StatusOr<JobRun::NextRead> JobRun::TakeReport(
+    WorkerRank rank, const v1::LoadReport& report) {
+  const auto state =
+      cycle_.TakeReport(rank, report, membership_.generation(),
+                        [this](const Outbound& message) { Push(message); });
+  environment_.wake_by(cycle_.next_deadline());
+  BMOE_RETURN_IF_ERROR(state.status());
+  // No heartbeat may be kept waiting for longer than until the next.
+  const JobOptions& options = environment_.options;
+  const bool soon =
+      options.gather.report_deadline <= options.heartbeat_interval;
+  return soon && *state == PlanCycle::ReportState::kWaiting
+             ? NextRead::kAfterWrite
+             : NextRead::kNow;
+}
+
+absl::StatusOr<JobRun::NextRead> JobRun::Act(
+    WorkerRank rank, const v1::SessionRequest& message) {
   membership_.Renew(rank, environment_.clock.Now());
-  const auto push = [this](const Outbound& outbound) { Push(outbound); };
   switch (message.message_case()) {
-    case v1::SessionRequest::kLoadReport: {
-      absl::Status taken = cycle_.TakeReport(rank, message.load_report(),
-                                             membership_.generation(), push);
-      environment_.wake_by(cycle_.next_deadline());
-      return taken;
-    }
+    case v1::SessionRequest::kLoadReport:
+      return TakeReport(rank, message.load_report());
     case v1::SessionRequest::kHeartbeat: {
       cycle_.TakeProgress(Iteration(message.heartbeat().iteration()));
       v1::SessionResponse answer;
       *answer.mutable_heartbeat() = message.heartbeat();
       sessions_[rank.index()]->Send(
           Encode(Outbound::Kind::kHeartbeat, LayerId(0), answer));
-      return absl::OkStatus();
+      return NextRead::kNow;
     }
     case v1::SessionRequest::kPlanResult:
       cycle_.TakeResult(rank, message.plan_result());
-      return absl::OkStatus();
+      return NextRead::kNow;
     case v1::SessionRequest::kCalibration:
-      return cycle_.TakeCalibration(rank, message.calibration());
+      BMOE_RETURN_IF_ERROR(cycle_.TakeCalibration(rank, message.calibration()));
+      return NextRead::kNow;
     case v1::SessionRequest::kDetach:
       LeaveSession(rank);
-      return absl::OkStatus();
+      return NextRead::kNow;
     default:
       return absl::InvalidArgumentError("a message without content");
   }

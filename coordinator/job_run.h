@@ -76,12 +76,17 @@ class JobRun {
   bool IsOver();
 
  private:
+  enum class NextRead { kNow, kAfterWrite };
+
   v1::RegisterResponse Welcome(const Admission& admission) const;
   void FenceAll(const std::string& reason);
   std::optional<absl::Status> Refuse(const SessionStream& stream,
                                      const Fencing& fencing, bool hello);
   absl::Status Stale(Staleness staleness, WorkerRank rank) const;
-  absl::Status Act(WorkerRank rank, const v1::SessionRequest& message);
+  absl::StatusOr<NextRead> Act(WorkerRank rank,
+                               const v1::SessionRequest& message);
+  absl::StatusOr<NextRead> TakeReport(WorkerRank rank,
+                                      const v1::LoadReport& report);
   void OpenSession(WorkerRank rank, std::shared_ptr<SessionStream> stream);
   void LeaveSession(WorkerRank rank);
   // The rank whose session `stream` is; nullopt when it is nobody's any more.

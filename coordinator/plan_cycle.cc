@@ -58,9 +58,9 @@ PlanCycle::PlanCycle(const JobEnvironment& environment, JobMetrics& metrics,
       schedule_(std::move(policy)),
       planner_(shape, epoch) {}
 
-absl::Status PlanCycle::TakeReport(WorkerRank rank,
-                                   const v1::LoadReport& report,
-                                   Generation generation, Push push) {
+absl::StatusOr<PlanCycle::ReportState> PlanCycle::TakeReport(
+    WorkerRank rank, const v1::LoadReport& report, Generation generation,
+    Push push) {
   const absl::Time now = environment_.clock.Now();
   ReportOutcome outcome =
       gather_.Add(rank,
@@ -70,7 +70,7 @@ absl::Status PlanCycle::TakeReport(WorkerRank rank,
                   now);
   if (outcome.rejection.has_value()) {
     metrics_.reports_rejected[ToString(*outcome.rejection)].Increment();
-    if (!IsNonsense(*outcome.rejection)) return absl::OkStatus();
+    if (!IsNonsense(*outcome.rejection)) return ReportState::kDone;
     return absl::InvalidArgumentError(absl::StrCat(
         "load report of worker ", rank.value(), ": ", outcome.message));
   }
@@ -79,12 +79,14 @@ absl::Status PlanCycle::TakeReport(WorkerRank rank,
       absl::ToDoubleSeconds(now - outcome.opened));
   TakeProgress(Iteration(report.iteration()));
   for (const MissedGather& missed : outcome.missed) PushMissed(missed, push);
+  const ReportState state =
+      outcome.complete.empty() ? ReportState::kWaiting : ReportState::kDone;
   for (CompleteGather& complete : outcome.complete) {
     metrics_.gather_duration->Observe(
         absl::ToDoubleSeconds(now - complete.opened));
     PushPlan(std::move(complete), generation, push);
   }
-  return absl::OkStatus();
+  return state;
 }
 
 void PlanCycle::PushPlan(CompleteGather gather, Generation generation,

@@ -6,6 +6,7 @@
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "balancemoe/v1/coordinator.pb.h"
 #include "common/ids.h"
@@ -29,6 +30,13 @@ class PlanCycle {
   // Sends a message to every worker that has a session.
   using Push = absl::FunctionRef<void(const Outbound& message)>;
 
+  enum class ReportState {
+    // Waits for those of other workers: there will be a push.
+    kWaiting,
+    // Nothing follows from it any more.
+    kDone,
+  };
+
   // `environment` and `metrics` must outlive the cycle.
   PlanCycle(const JobEnvironment& environment, JobMetrics& metrics,
             const JobShape& shape, JobEpoch epoch, PolicyChoice policy);
@@ -37,8 +45,9 @@ class PlanCycle {
   //
   // Errors: InvalidArgument for a report that no worker in order would send.
   // One that comes at the wrong time is counted, and that is all.
-  absl::Status TakeReport(WorkerRank rank, const v1::LoadReport& report,
-                          Generation generation, Push push);
+  absl::StatusOr<ReportState> TakeReport(WorkerRank rank,
+                                         const v1::LoadReport& report,
+                                         Generation generation, Push push);
 
   // Errors: InvalidArgument, naming the field, for a model that is not valid.
   absl::Status TakeCalibration(WorkerRank rank,

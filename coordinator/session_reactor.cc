@@ -53,6 +53,11 @@ void SessionReactor::ReadNext() {
   StartRead(&inbound_bytes_);
 }
 
+void SessionReactor::ReadAfterWrite() {
+  MutexLock lock(&mutex_);
+  read_after_write_ = true;
+}
+
 void SessionReactor::OnReadDone(bool ok) {
   if (!ok) {
     if (job_ != nullptr) job_->EndSession(shared_from_this(), "stream_ended");
@@ -103,6 +108,14 @@ void SessionReactor::Write(Payload payload) {
 }
 
 void SessionReactor::OnWriteDone(bool ok) {
+  bool read = false;
+  {
+    MutexLock lock(&mutex_);
+    read = std::exchange(read_after_write_, false);
+  }
+  // Before the write counts as over: until then nobody finishes the call. After
+  // a failed write the read fails too, which ends the session.
+  if (read) StartRead(&inbound_bytes_);
   std::optional<Payload> next;
   std::optional<absl::Status> finish;
   std::shared_ptr<Fanout> fanout;

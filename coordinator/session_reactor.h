@@ -38,6 +38,7 @@ class SessionReactor final
   void Send(Outbound message, std::shared_ptr<Fanout> fanout) override
       ABSL_LOCKS_EXCLUDED(mutex_);
   void ReadNext() override ABSL_LOCKS_EXCLUDED(mutex_);
+  void ReadAfterWrite() override ABSL_LOCKS_EXCLUDED(mutex_);
   void Close(absl::Status status) override ABSL_LOCKS_EXCLUDED(mutex_);
   void Cancel() override ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Time stalled_since() const override ABSL_LOCKS_EXCLUDED(mutex_);
@@ -73,6 +74,7 @@ class SessionReactor final
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
   // Of the write that is on its way.
   std::shared_ptr<Fanout> fanout_ ABSL_GUARDED_BY(mutex_);
+  bool read_after_write_ ABSL_GUARDED_BY(mutex_) = false;
   absl::Time write_began_ ABSL_GUARDED_BY(mutex_);
   bool closing_ ABSL_GUARDED_BY(mutex_) = false;
   // gRPC is done: the context is gone.

@@ -24,6 +24,11 @@ class SessionStream {
   // that a flood waits in the worker's socket and not in our memory.
   virtual void ReadNext() = 0;
 
+  // The same, but once the next message is written, and only for streams that
+  // are certain to get one. HTTP/2's window update then travels with that
+  // message instead of alone.
+  virtual void ReadAfterWrite() = 0;
+
   // Writes what waits, then ends the stream with `status`. Later calls change
   // nothing.
   virtual void Close(absl::Status status) = 0;

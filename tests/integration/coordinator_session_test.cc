@@ -124,6 +124,53 @@ TEST_F(CoordinatorSessionTest, HeartbeatIsAnsweredWithItsSequence) {
   EXPECT_EQ(answer->heartbeat().sequence(), 41u);
 }
 
+TEST_F(CoordinatorSessionTest, HeartbeatBehindAReportIsReadOnceThatIsAnswered) {
+  StartServer(absl::Milliseconds(20));
+  auto worker = JoinWorker(0);
+  v1::SessionRequest heartbeat;
+  heartbeat.mutable_heartbeat()->set_sequence(41);
+
+  worker->SendReport(3, {0}, {1, 1, 1, 1});
+  worker->Send(heartbeat);
+  const auto first = worker->Read();
+  const auto second = worker->Read();
+
+  EXPECT_TRUE(first.has_value() && first->has_no_plan());
+  EXPECT_TRUE(second.has_value() && second->has_heartbeat());
+}
+
+TEST_F(CoordinatorSessionTest, HeartbeatIsNotKeptWaitingByALongDeadline) {
+  auto worker = JoinWorker(0);
+  v1::SessionRequest heartbeat;
+  heartbeat.mutable_heartbeat()->set_sequence(41);
+
+  worker->SendReport(3, {0}, {1, 1, 1, 1});
+  worker->Send(heartbeat);
+  const auto answer = worker->Read();
+
+  EXPECT_TRUE(answer.has_value() && answer->has_heartbeat());
+}
+
+TEST_F(CoordinatorSessionTest, WorkerKilledWhileItsReportWaitsIsMissed) {
+  StartServer(absl::Milliseconds(20));
+  auto first = JoinWorker(0);
+  auto second = JoinWorker(1);
+
+  first->SendReport(3, {0}, {1, 1, 1, 1});
+  first->Kill();
+
+  const auto connected = [this] {
+    return MetricValue(
+        server_->http_address(),
+        R"(balancemoe_job_workers{job="job",state="connected"})");
+  };
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (connected() != 1 && std::chrono::steady_clock::now() < end) {
+    std::this_thread::yield();
+  }
+  EXPECT_EQ(connected(), 1);
+}
+
 TEST_F(CoordinatorSessionTest, SameIncarnationGetsItsSessionAgain) {
   auto worker = NewWorker();
   const auto first = worker->Register(MakeRegistration("job", 0));

@@ -27,7 +27,8 @@ namespace {
 constexpr int64_t kRoundsPerTurn = 20;
 constexpr int64_t kWarmUpTurns = 2;
 // A busy machine may hold workers up; a bench is about plans that are made.
-constexpr absl::Duration kReportDeadline = absl::Seconds(10);
+// No longer than the heartbeat interval, which would change how sessions read.
+constexpr absl::Duration kReportDeadline = absl::Seconds(1);
 
 // Processor time that a process has used.
 double ProcessorUs(const ChildProcess& process) {

@@ -2,6 +2,7 @@
 #include <iostream>
 
 #include "worker/bench/service_bench.h"
+#include "worker/bench/train_bench.h"
 
 namespace {
 
@@ -17,6 +18,7 @@ int main(int argc, char** argv) {
       "balancemoe-bench");
   app.require_subcommand(1);
   balancemoe::worker::AddServiceBench(app);
+  balancemoe::worker::AddTrainBench(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::RuntimeError& e) {

@@ -11,6 +11,7 @@
 #include <csignal>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
@@ -191,6 +192,15 @@ std::string ThisProgram() {
 
 std::string SiblingProgram(const std::string& name) {
   return (std::filesystem::path(ThisProgram()).parent_path() / name).string();
+}
+
+std::vector<std::string> ThisCommandLine() {
+  std::ifstream file("/proc/self/cmdline", std::ios::binary);
+  std::vector<std::string> arguments;
+  for (std::string one; std::getline(file, one, '\0');) {
+    arguments.push_back(one);
+  }
+  return arguments;
 }
 
 }  // namespace balancemoe::worker

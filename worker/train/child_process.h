@@ -85,6 +85,9 @@ int ExitCode(int wait_status);
 std::string ThisProgram();
 std::string SiblingProgram(const std::string& name);
 
+// argv of this process.
+std::vector<std::string> ThisCommandLine();
+
 }  // namespace balancemoe::worker
 
 #endif  // BALANCEMOE_WORKER_TRAIN_CHILD_PROCESS_H_

@@ -29,13 +29,6 @@ namespace {
 // report can compare compute with and without.
 int64_t WarmupSteps(int64_t steps) { return std::min<int64_t>(2, steps / 4); }
 
-Sha256Digest LossDigest(absl::Span<const StepRecord> steps) {
-  std::vector<float> losses;
-  for (const StepRecord& step : steps) losses.push_back(step.loss);
-  return Sha256({reinterpret_cast<const std::byte*>(losses.data()),
-                 losses.size() * sizeof(float)});
-}
-
 // The largest of all workers' `mine`.
 absl::StatusOr<int64_t> Largest(int64_t mine, Transport& transport) {
   std::vector<int64_t> all(static_cast<size_t>(transport.world_size()));
@@ -47,14 +40,12 @@ absl::StatusOr<int64_t> Largest(int64_t mine, Transport& transport) {
   return *std::max_element(all.begin(), all.end());
 }
 
-absl::StatusOr<RunSummary> Summarise(absl::Span<const StepRecord> steps,
-                                     Trainer& trainer, Agent& agent) {
+absl::StatusOr<RunSummary> Summarise(Trainer& trainer, Agent& agent) {
   RunSummary summary;
   const std::vector<std::string> choice = absl::StrSplit(agent.policy(), '@');
   summary.policy = choice.front();
   summary.mode = choice.back();
   summary.workers = agent.transport().world_size();
-  summary.loss_sha256 = ToHex(LossDigest(steps));
   BMOE_ASSIGN_OR_RETURN(const Trainer::Digests digests, trainer.StateDigests());
   summary.parameters_sha256 = ToHex(digests.parameters);
   summary.optimizer_sha256 = ToHex(digests.optimizer);
@@ -102,7 +93,7 @@ absl::StatusOr<nlohmann::ordered_json> RunTrainJob(const TrainOptions& options,
     }
   }
   if (first) bar.Finish();
-  BMOE_ASSIGN_OR_RETURN(RunSummary summary, Summarise(steps, trainer, agent));
+  BMOE_ASSIGN_OR_RETURN(RunSummary summary, Summarise(trainer, agent));
   if (!first) return nlohmann::ordered_json();
   summary.warmup_steps = warmup_steps;
   summary.energy_j = energy_j;

@@ -105,6 +105,9 @@ void AddCommunicationFlags(CLI::App& app, TrainOptions& options) {
   add("--spare-slots", options.spare_slots,
       "Experts that a worker can borrow at a time, per layer")
       ->check(CLI::Range(0, 1024));
+  add("--attach-timeout-s", options.attach_timeout_s,
+      "How long to wait for the coordinator and the other workers, seconds")
+      ->check(CLI::Range(int64_t{1}, kMany));
   add("--plan-deadline-ms", options.plan_deadline_ms,
       "How long a layer waits for the coordinator's plan, milliseconds")
       ->check(CLI::Range(int64_t{1}, kMany));

@@ -49,6 +49,7 @@ struct TrainOptions {
   std::string address = "127.0.0.1";
   std::string device = "cpu";
   std::string dtype = "fp32";
+  int64_t attach_timeout_s = 60;
   int64_t plan_deadline_ms = 50;
   int64_t report_deadline_ms = 50;
   // Experts that a worker can borrow at a time, per layer.

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <functional>
 
+#include "worker/train/sha256.h"
 #include "worker/train/statistics.h"
 
 namespace balancemoe::worker {
@@ -118,6 +119,10 @@ Json PredictedOverMeasured(absl::Span<const StepRecord> steps) {
           {"p95", Quantile(ratios, 0.95)}};
 }
 
+Json TextOrNull(const std::string& text) {
+  return text.empty() ? Json(nullptr) : Json(text);
+}
+
 void AddIdentity(const TrainOptions& options, const RunSummary& summary,
                  absl::Span<const StepRecord> steps, Json& report) {
   report["policy"] = summary.policy;
@@ -131,9 +136,9 @@ void AddIdentity(const TrainOptions& options, const RunSummary& summary,
   Json losses = Json::array();
   for (const StepRecord& step : steps) losses.push_back(step.loss);
   report["loss"] = losses;
-  report["loss_sha256"] = summary.loss_sha256;
-  report["parameters_sha256"] = summary.parameters_sha256;
-  report["optimizer_sha256"] = summary.optimizer_sha256;
+  report["loss_sha256"] = LossSha256(steps);
+  report["parameters_sha256"] = TextOrNull(summary.parameters_sha256);
+  report["optimizer_sha256"] = TextOrNull(summary.optimizer_sha256);
 }
 
 void AddTimes(absl::Span<const StepRecord> steps, Json& report) {
@@ -247,6 +252,13 @@ void AddMemory(const TrainOptions& options, const RunSummary& summary,
 }
 
 }  // namespace
+
+std::string LossSha256(absl::Span<const StepRecord> steps) {
+  std::vector<float> losses;
+  for (const StepRecord& step : steps) losses.push_back(step.loss);
+  return ToHex(Sha256({reinterpret_cast<const std::byte*>(losses.data()),
+                       losses.size() * sizeof(float)}));
+}
 
 double MoeLayersMs(const StepRecord& step) {
   return SumOfLayerMaxima(step, LayerUs) / 1e3;

@@ -20,8 +20,7 @@ struct RunSummary {
   int32_t workers = 1;
   // Steps at the start that no time is taken from: caches and allocators fill.
   int64_t warmup_steps = 0;
-  // Hexadecimal, see docs/training.md.
-  std::string loss_sha256;
+  // Hexadecimal, see docs/training.md; empty: not taken.
   std::string parameters_sha256;
   std::string optimizer_sha256;
   // Of the worker where it is largest, like the next.
@@ -36,6 +35,9 @@ struct RunSummary {
 nlohmann::ordered_json BuildTrainReport(const TrainOptions& options,
                                         const RunSummary& summary,
                                         absl::Span<const StepRecord> steps);
+
+// SHA-256 of the steps' losses as fp32, hexadecimal.
+std::string LossSha256(absl::Span<const StepRecord> steps);
 
 // Time of all MoE layers of a step, the slowest worker counting in each.
 double MoeLayersMs(const StepRecord& step);

@@ -85,6 +85,12 @@ TEST(TrainReportTest, HasEveryKeyOfTheContract) {
   }
 }
 
+TEST(TrainReportTest, LossDigestIsThatOfTheirBytes) {
+  // printf '\\x00\\x00\\x00\\x40\\x00\\x00\\x80\\x3f' | sha256sum
+  EXPECT_EQ(LossSha256(std::vector<StepRecord>{Step(2, 1, 0), Step(1, 1, 0)}),
+            "cec62291c7d5e97447562503965c17a32c0c4bdb5696725f2225aa37afc61e28");
+}
+
 TEST(TrainReportTest, SlowestWorkerOfEachLayerCounts) {
   const auto report = Report({Step(2, 10, 1)}, 0);
 

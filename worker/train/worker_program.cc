@@ -49,6 +49,7 @@ AgentOptions AgentOptionsOf(const TrainOptions& options,
   agent.spare_slots = options.spare_slots;
   agent.policy = options.policy;
   agent.transport = std::move(transport);
+  agent.attach_timeout = absl::Seconds(options.attach_timeout_s);
   agent.plan_deadline = absl::Milliseconds(options.plan_deadline_ms);
   return agent;
 }

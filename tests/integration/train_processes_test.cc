@@ -1,0 +1,271 @@
+// balancemoe-train as people run it: processes over Gloo with a coordinator,
+// and what happens when one of them dies.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <cstdint>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/time/time.h"
+#include "common/clock.h"
+#include "worker/train/child_process.h"
+
+namespace balancemoe::worker {
+namespace {
+
+using ::testing::HasSubstr;
+
+// Far beyond what anything here takes on a busy machine.
+constexpr absl::Duration kDeadline = absl::Minutes(3);
+
+std::string Program(const std::string& name) {
+  return absl::StrCat(std::getenv("BALANCEMOE_BIN_DIR"), "/", name);
+}
+
+std::string ReadFile(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file),
+          std::istreambuf_iterator<char>()};
+}
+
+// A program whose standard error is read along.
+class Watched {
+ public:
+  explicit Watched(const std::vector<std::string>& arguments) {
+    Command command;
+    command.arguments = arguments;
+    command.capture_stderr = true;
+    auto child = ChildProcess::Start(command);
+    EXPECT_TRUE(child.ok()) << child.status();
+    if (child.ok()) process_ = *std::move(child);
+  }
+
+  // Reads until `done` holds of all that was said, or the program has closed
+  // its standard error; false when time is up first.
+  template <typename Predicate>
+  bool ReadUntil(const Predicate& done) {
+    const SteadyClock clock;
+    const absl::Time deadline = clock.Now() + kDeadline;
+    while (!done(said_)) {
+      pollfd readable{process_->stderr_fd(), POLLIN, 0};
+      const int64_t left = absl::ToInt64Milliseconds(deadline - clock.Now());
+      if (left <= 0 || poll(&readable, 1, static_cast<int>(left)) <= 0) {
+        return false;
+      }
+      char bytes[4096];
+      const ssize_t got = read(process_->stderr_fd(), bytes, sizeof(bytes));
+      if (got <= 0) return done(said_);
+      said_.append(bytes, static_cast<size_t>(got));
+    }
+    return true;
+  }
+  bool ReadUntilSaid(const std::string& text) {
+    return ReadUntil([&text](const std::string& said) {
+      return absl::StrContains(said, text);
+    });
+  }
+
+  // The exit code once the program has ended.
+  int Await() {
+    ReadUntil([](const std::string&) { return false; });
+    while (!process_->Poll().has_value()) {
+      poll(nullptr, 0, /*timeout=*/1);
+    }
+    return ExitCode(*process_->Poll());
+  }
+
+  const std::string& said() const { return said_; }
+  ChildProcess& process() { return *process_; }
+
+ private:
+  std::unique_ptr<ChildProcess> process_;
+  std::string said_;
+};
+
+// The child of `parent` that is worker `rank`.
+std::optional<pid_t> FindWorker(pid_t parent, int rank) {
+  const std::string children =
+      ReadFile(absl::StrCat("/proc/", parent, "/task/", parent, "/children"));
+  for (const auto pid : absl::StrSplit(children, ' ', absl::SkipWhitespace())) {
+    const std::string environment =
+        ReadFile(absl::StrCat("/proc/", std::string(pid), "/environ"));
+    for (const auto entry : absl::StrSplit(environment, '\0')) {
+      if (entry == absl::StrCat("RANK=", rank)) {
+        return static_cast<pid_t>(std::stol(std::string(pid)));
+      }
+    }
+  }
+  return std::nullopt;
+}
+
+class TrainProcessesTest : public ::testing::Test {
+ protected:
+  TrainProcessesTest() {
+    const auto* test = ::testing::UnitTest::GetInstance()->current_test_info();
+    directory_ = absl::StrCat(::testing::TempDir(), "train_processes_",
+                              getpid(), "_", test->name());
+    std::filesystem::create_directories(directory_);
+  }
+  ~TrainProcessesTest() override { std::filesystem::remove_all(directory_); }
+
+  std::string Path(const std::string& name) const {
+    return absl::StrCat(directory_, "/", name);
+  }
+
+  // A small model; steps of a few milliseconds.
+  std::vector<std::string> Train(const std::vector<std::string>& more) const {
+    std::vector<std::string> arguments = {Program("balancemoe-train"),
+                                          "--workers=2",
+                                          "--hidden=32",
+                                          "--ffn=64",
+                                          "--batch=2",
+                                          "--seq=32",
+                                          "--layers=2",
+                                          "--experts=8",
+                                          "--imbalance=1.6"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return arguments;
+  }
+
+  nlohmann::json Report(const std::vector<std::string>& more) const {
+    std::vector<std::string> arguments = Train(more);
+    arguments.push_back("--report=" + Path("report.json"));
+    Watched run(arguments);
+    EXPECT_EQ(run.Await(), 0) << run.said();
+    return nlohmann::json::parse(ReadFile(Path("report.json")), nullptr, false);
+  }
+
+  std::unique_ptr<Watched> StartCoordinator(const std::string& address) const {
+    std::filesystem::remove(Path("ports.json"));
+    auto coordinator = std::make_unique<Watched>(std::vector<std::string>{
+        Program("balancemoe-coordinator"), "--listen=" + address,
+        "--http-listen=127.0.0.1:0", "--state-dir=" + Path("state"),
+        "--port-file=" + Path("ports.json")});
+    const SteadyClock clock;
+    const absl::Time deadline = clock.Now() + kDeadline;
+    while (CoordinatorAddress().empty() && clock.Now() < deadline) {
+      poll(nullptr, 0, /*timeout=*/1);
+    }
+    EXPECT_NE(CoordinatorAddress(), "");
+    return coordinator;
+  }
+
+  // Empty until the coordinator is ready.
+  std::string CoordinatorAddress() const {
+    const auto ports =
+        nlohmann::json::parse(ReadFile(Path("ports.json")), nullptr, false);
+    return ports.is_object() ? ports.value("grpc", "") : "";
+  }
+
+  std::string directory_;
+};
+
+TEST_F(TrainProcessesTest, PoliciesLearnTheSameOverGlooAndLoopback) {
+  const auto alone = Report({"--steps=12", "--policy=static"});
+  const auto lent = Report({"--steps=12", "--policy=pairwise"});
+  const auto threads =
+      Report({"--steps=12", "--policy=pairwise", "--transport=loopback"});
+
+  for (const auto& other : {lent, threads}) {
+    EXPECT_EQ(alone["loss_sha256"], other["loss_sha256"]);
+    EXPECT_EQ(alone["parameters_sha256"], other["parameters_sha256"]);
+    EXPECT_EQ(alone["optimizer_sha256"], other["optimizer_sha256"]);
+  }
+}
+
+TEST_F(TrainProcessesTest, KilledWorkerEndsTheRunAndIsNamed) {
+  Watched run(Train({"--steps=1000000"}));
+  ASSERT_TRUE(run.ReadUntilSaid("loss")) << run.said();
+  const auto worker = FindWorker(run.process().pid(), 1);
+  ASSERT_TRUE(worker.has_value());
+
+  kill(*worker, SIGKILL);
+
+  EXPECT_EQ(run.Await(), 128 + SIGKILL);
+  EXPECT_THAT(run.said(), HasSubstr("worker 1 ended with signal 9"));
+}
+
+TEST_F(TrainProcessesTest, TerminatedLauncherLeavesNoWorkerBehind) {
+  Watched run(Train({"--steps=1000000"}));
+  ASSERT_TRUE(run.ReadUntilSaid("loss")) << run.said();
+  const auto worker = FindWorker(run.process().pid(), 0);
+  ASSERT_TRUE(worker.has_value());
+
+  run.process().Signal(SIGTERM);
+
+  EXPECT_EQ(run.Await(), 128 + SIGTERM);
+  EXPECT_NE(kill(*worker, 0), 0);
+}
+
+TEST_F(TrainProcessesTest, UnreachableCoordinatorIsExitCodeFour) {
+  // Port 1 of this machine, where nobody listens.
+  Watched run(Train(
+      {"--steps=2", "--coordinator=127.0.0.1:1", "--attach-timeout-s=1"}));
+
+  EXPECT_EQ(run.Await(), 4) << run.said();
+}
+
+TEST_F(TrainProcessesTest, WrongFlagIsExitCodeTwoAndNamed) {
+  Watched run(Train({"--steps=2", "--policy=astrology"}));
+
+  EXPECT_EQ(run.Await(), 2);
+  EXPECT_THAT(run.said(), HasSubstr("--policy"));
+}
+
+TEST_F(TrainProcessesTest, KilledAndRestartedCoordinatorChangesNoLoss) {
+  const std::vector<std::string> flags = {"--steps=400", "--policy=pairwise"};
+  const auto undisturbed = Report(flags);
+  auto coordinator = StartCoordinator("127.0.0.1:0");
+  const std::string address = CoordinatorAddress();
+  std::vector<std::string> arguments = Train(flags);
+  arguments.push_back("--coordinator=" + address);
+  arguments.push_back("--report=" + Path("disturbed.json"));
+  Watched run(arguments);
+  ASSERT_TRUE(run.ReadUntilSaid("loss")) << run.said();
+
+  coordinator.reset();  // SIGKILL
+  coordinator = StartCoordinator(address);
+
+  EXPECT_EQ(run.Await(), 0) << run.said();
+  const auto disturbed =
+      nlohmann::json::parse(ReadFile(Path("disturbed.json")), nullptr, false);
+  EXPECT_EQ(disturbed["loss_sha256"], undisturbed["loss_sha256"]);
+  EXPECT_EQ(disturbed["parameters_sha256"], undisturbed["parameters_sha256"]);
+}
+
+TEST_F(TrainProcessesTest, StoppedCoordinatorChangesNoLoss) {
+  const std::vector<std::string> flags = {"--steps=100", "--policy=pairwise"};
+  const auto undisturbed = Report(flags);
+  auto coordinator = StartCoordinator("127.0.0.1:0");
+  std::vector<std::string> arguments = Train(flags);
+  arguments.push_back("--coordinator=" + CoordinatorAddress());
+  arguments.push_back("--report=" + Path("disturbed.json"));
+  Watched run(arguments);
+  ASSERT_TRUE(run.ReadUntilSaid("loss")) << run.said();
+
+  coordinator->process().Signal(SIGSTOP);
+  const int code = run.Await();
+  coordinator->process().Signal(SIGCONT);
+
+  EXPECT_EQ(code, 0) << run.said();
+  const auto disturbed =
+      nlohmann::json::parse(ReadFile(Path("disturbed.json")), nullptr, false);
+  EXPECT_EQ(disturbed["loss_sha256"], undisturbed["loss_sha256"]);
+}
+
+}  // namespace
+}  // namespace balancemoe::worker

@@ -1,0 +1,144 @@
+#include "worker/bench/train_bench_job.h"
+
+#include <iostream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "common/planning/policy.h"
+#include "common/status_macros.h"
+#include "worker/bench/policy_switch.h"
+#include "worker/moe/calibration.h"
+#include "worker/train/process_usage.h"
+#include "worker/train/progress_bar.h"
+#include "worker/train/text_corpus.h"
+#include "worker/train/train_job.h"
+#include "worker/train/trainer.h"
+
+namespace balancemoe::worker {
+namespace {
+
+// A policy that is not in force after so many steps never will be.
+constexpr int64_t kMostSettleSteps = 50;
+constexpr int64_t kWarmupSteps = 2;
+
+class TrainBenchLoop {
+ public:
+  TrainBenchLoop(const TrainBenchOptions& bench, const TrainOptions& options,
+                 const WorkerPlace& place, Agent& agent, TextCorpus corpus)
+      : bench_(bench),
+        options_(options),
+        place_(place),
+        agent_(agent),
+        trainer_(options, std::move(corpus), agent) {}
+
+  absl::Status Warm() {
+    for (int64_t step = 0; step < kWarmupSteps; ++step) {
+      BMOE_RETURN_IF_ERROR(trainer_.Step(iteration_++, step).status());
+    }
+    return Calibrate({options_.hidden, options_.ffn}, agent_).status();
+  }
+
+  absl::StatusOr<std::vector<TrainBlock>> Round(int64_t round) {
+    const Trainer::State before = trainer_.CopyState();
+    Trainer::State after;
+    std::vector<TrainBlock> blocks;
+    for (const std::string& policy : PoliciesOfRound(bench_, round)) {
+      BMOE_RETURN_IF_ERROR(Settle(policy, round));
+      trainer_.Restore(before);
+      TrainBlock block{policy, {}};
+      for (int64_t step = 0; step < bench_.block_steps; ++step) {
+        BMOE_ASSIGN_OR_RETURN(
+            StepRecord record,
+            trainer_.Step(iteration_++, round * bench_.block_steps + step));
+        block.steps.push_back(std::move(record));
+      }
+      // The other routing learns something else.
+      if (policy != kBalanced || after.parameters.empty()) {
+        after = trainer_.CopyState();
+      }
+      blocks.push_back(std::move(block));
+    }
+    trainer_.Restore(after);
+    BMOE_RETURN_IF_ERROR(CompareLosses(blocks));
+    return blocks;
+  }
+
+  RunSummary Summary() const {
+    RunSummary summary;
+    summary.mode = "inline";
+    summary.workers = place_.world_size;
+    summary.peak_rss_bytes = PeakRssBytes();
+    summary.peak_expert_bytes = trainer_.PeakExpertBytes();
+    return summary;
+  }
+
+ private:
+  // Switches to `policy` and trains until it is in force, at least the settle
+  // steps; what these learn is dropped. All workers see the change in the same
+  // step, so they take equally many.
+  absl::Status Settle(const std::string& policy, int64_t round) {
+    const bool balanced = policy == kBalanced;
+    if (balanced) {
+      trainer_.RouteByQuota(1);
+    } else {
+      trainer_.RouteAsAsked();
+    }
+    BMOE_ASSIGN_OR_RETURN(const PolicyChoice choice,
+                          ParsePolicyChoice(balanced ? kStatic : policy));
+    if (place_.rank == WorkerRank(0)) {
+      BMOE_RETURN_IF_ERROR(SwitchPolicy(place_.launcher_coordinator.empty()
+                                            ? options_.coordinator
+                                            : place_.launcher_coordinator,
+                                        options_.job_id, choice.ToString()));
+    }
+    for (int64_t step = 0; step < kMostSettleSteps; ++step) {
+      if (step >= bench_.settle_steps && agent_.policy() == choice.ToString()) {
+        return absl::OkStatus();
+      }
+      BMOE_RETURN_IF_ERROR(trainer_.Step(iteration_++, round).status());
+    }
+    return absl::FailedPreconditionError(
+        absl::StrCat("policy ", choice.ToString(), ": not in force after ",
+                     kMostSettleSteps, " steps, but ", agent_.policy()));
+  }
+
+  const TrainBenchOptions& bench_;
+  const TrainOptions& options_;
+  const WorkerPlace& place_;
+  Agent& agent_;
+  Trainer trainer_;
+  int64_t iteration_ = 0;
+};
+
+}  // namespace
+
+absl::StatusOr<nlohmann::ordered_json> RunTrainBench(
+    const TrainBenchOptions& bench, const TrainOptions& options,
+    const WorkerPlace& place, Agent& agent) {
+  ShareCores(place.local_world_size);
+  BMOE_ASSIGN_OR_RETURN(TextCorpus corpus,
+                        TextCorpus::Load(options.text, options.seq));
+  TrainBenchLoop loop(bench, options, place, agent, std::move(corpus));
+  BMOE_RETURN_IF_ERROR(loop.Warm());
+  ProgressBar bar(
+      {.label = "round", .steps = bench.blocks, .terminal = place.terminal},
+      std::cerr);
+  std::vector<std::vector<TrainBlock>> rounds;
+  for (int64_t round = 0; round < bench.blocks; ++round) {
+    BMOE_ASSIGN_OR_RETURN(std::vector<TrainBlock> blocks, loop.Round(round));
+    const StepRecord& last = blocks.back().steps.back();
+    if (place.rank == WorkerRank(0)) {
+      bar.Update(round + 1, {.loss = last.loss,
+                             .step_ms = last.step_ms,
+                             .imbalance = MeanImbalance(last)});
+    }
+    rounds.push_back(std::move(blocks));
+  }
+  if (place.rank != WorkerRank(0)) return nlohmann::ordered_json();
+  bar.Finish();
+  return BuildBenchReport(options, loop.Summary(), rounds);
+}
+
+}  // namespace balancemoe::worker

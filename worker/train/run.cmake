@@ -1,0 +1,48 @@
+# What a run is asked to do and what it reports; no Torch.
+balancemoe_library(
+  NAME train_run
+  HEADERS
+    child_process.h
+    demo_report.h
+    embedded_coordinator.h
+    energy_meter.h
+    local_workers.h
+    process_usage.h
+    progress_bar.h
+    quota_routing.h
+    seeded_random.h
+    sha256.h
+    statistics.h
+    step_record.h
+    text_corpus.h
+    train_options.h
+    train_report.h
+    worker_place.h
+  SOURCES
+    child_process.cc
+    demo_report.cc
+    embedded_coordinator.cc
+    energy_meter.cc
+    local_workers.cc
+    process_usage.cc
+    progress_bar.cc
+    quota_routing.cc
+    seeded_random.cc
+    sha256.cc
+    statistics.cc
+    text_corpus.cc
+    train_options.cc
+    train_report.cc
+    worker_place.cc
+  PUBLIC_DEPS balancemoe::planning absl::str_format CLI11::CLI11
+              nlohmann_json::nlohmann_json
+  PRIVATE_DEPS OpenSSL::Crypto)
+
+if(NOT BALANCEMOE_WITH_TORCH)
+  return()
+endif()
+
+foreach(name demo_report quota_routing text_corpus train_options train_report)
+  balancemoe_test(${name}_test.cc DEPS balancemoe::train_run
+                  balancemoe::test_fixtures)
+endforeach()

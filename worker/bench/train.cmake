@@ -16,7 +16,7 @@ balancemoe_library(
 balancemoe_test(train_blocks_test.cc DEPS balancemoe::bench_train_blocks
                 balancemoe::test_fixtures)
 
-if(BALANCEMOE_WITH_GLOO)
+if(BALANCEMOE_WITH_GLOO AND BALANCEMOE_WITH_TORCH)
   balancemoe_library(
     NAME bench_train
     HEADERS train_bench.h
@@ -25,4 +25,10 @@ if(BALANCEMOE_WITH_GLOO)
     PRIVATE_DEPS balancemoe::bench_policy_switch balancemoe::bench_train_blocks
                  balancemoe::worker_program
     TORCH)
+else()
+  balancemoe_library(
+    NAME bench_train
+    HEADERS train_bench.h
+    SOURCES train_bench_absent.cc
+    PUBLIC_DEPS CLI11::CLI11)
 endif()

@@ -79,8 +79,9 @@ absl::StatusOr<PlanCycle::ReportState> PlanCycle::TakeReport(
       absl::ToDoubleSeconds(now - outcome.opened));
   TakeProgress(Iteration(report.iteration()));
   for (const MissedGather& missed : outcome.missed) PushMissed(missed, push);
-  const ReportState state =
-      outcome.complete.empty() ? ReportState::kWaiting : ReportState::kDone;
+  const ReportState state = outcome.complete.empty() && !missed_last_
+                                ? ReportState::kWaiting
+                                : ReportState::kDone;
   for (CompleteGather& complete : outcome.complete) {
     metrics_.gather_duration->Observe(
         absl::ToDoubleSeconds(now - complete.opened));
@@ -91,6 +92,7 @@ absl::StatusOr<PlanCycle::ReportState> PlanCycle::TakeReport(
 
 void PlanCycle::PushPlan(CompleteGather gather, Generation generation,
                          Push push) {
+  missed_last_ = false;
   const absl::Time began = environment_.clock.Now();
   const PlannedLayer planned = planner_.Decide(schedule_.At(gather.iteration),
                                                generation, std::move(gather));
@@ -112,6 +114,7 @@ void PlanCycle::PushPlan(CompleteGather gather, Generation generation,
 }
 
 void PlanCycle::PushMissed(const MissedGather& missed, Push push) {
+  missed_last_ = true;
   metrics_.iterations_skipped[missed.cause].Increment();
   v1::SessionResponse message;
   v1::NoPlan* const no_plan = message.mutable_no_plan();

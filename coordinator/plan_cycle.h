@@ -31,9 +31,11 @@ class PlanCycle {
   using Push = absl::FunctionRef<void(const Outbound& message)>;
 
   enum class ReportState {
-    // Waits for those of other workers: there will be a push.
+    // Waits for those of other workers: there will be a push, and soon, for all
+    // reports of the last layer came.
     kWaiting,
-    // Nothing follows from it any more.
+    // Nothing follows from it any more, or late: after a layer without a plan,
+    // what a worker says must not be held up by another that says nothing.
     kDone,
   };
 
@@ -66,7 +68,10 @@ class PlanCycle {
   void WorkerIsBack() { gather_.ForgetPosition(); }
 
   // The workers regroup: nothing that was reported counts.
-  void Restart() { gather_.Clear(); }
+  void Restart() {
+    gather_.Clear();
+    missed_last_ = false;
+  }
 
   // Gives up what is overdue and tells the workers.
   void Expire(Push push);
@@ -89,6 +94,8 @@ class PlanCycle {
   IterationGather gather_;
   PolicySchedule schedule_;
   JobPlanner planner_;
+  // Reports were missing at the end of the last gather.
+  bool missed_last_ = false;
   // The newest that any worker has begun.
   Iteration newest_begun_ = Iteration(-1);
 };

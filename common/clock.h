@@ -8,7 +8,8 @@ namespace balancemoe {
 // Tells the time to everything that waits or expires.
 //
 // Monotonic: a jump of the wall clock ends no lease and no deadline. The zero
-// point is arbitrary but the same for all processes of one machine. Thread-safe.
+// point is arbitrary but the same for all processes of one machine.
+// Thread-safe.
 class Clock {
  public:
   virtual ~Clock() = default;

@@ -5,8 +5,9 @@
 
 namespace balancemoe {
 
-// Who speaks, and in which life of everything: travels with each message, so that
-// whatever a former worker, coordinator or group still has to say is refused.
+// Who speaks, and in which life of everything: travels with each message, so
+// that whatever a former worker, coordinator or group still has to say is
+// refused.
 struct Fencing {
   JobId job_id;
   WorkerRank rank;

@@ -19,14 +19,14 @@ using Iteration = StrongInt<struct IterationTag, int64_t>;
 // Number of a plan, unique within a job epoch and rising.
 using PlanId = StrongInt<struct PlanIdTag, uint64_t>;
 
-// How often a coordinator has begun to serve a job of this name. Kept on disk, so
-// that it rises over coordinator restarts too. 0: never.
+// How often a coordinator has begun to serve a job of this name. Kept on disk,
+// so that it rises over coordinator restarts too. 0: never.
 using JobEpoch = StrongInt<struct JobEpochTag, uint64_t>;
 // Drawn at random at each start of a process; tells a restarted process from a
 // slow one. 0: none.
 using Incarnation = StrongInt<struct IncarnationTag, uint64_t>;
-// Membership of a job's communication group: rises whenever a worker is replaced.
-// 0: no group yet.
+// Membership of a job's communication group: rises whenever a worker is
+// replaced. 0: no group yet.
 using Generation = StrongInt<struct GenerationTag, uint64_t>;
 // One registration of one worker. Random, so that a zombie cannot guess it.
 using SessionId = StrongInt<struct SessionIdTag, uint64_t>;

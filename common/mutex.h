@@ -10,9 +10,10 @@
 
 namespace balancemoe {
 
-// The only mutex of this project. std::mutex underneath, because ThreadSanitizer
-// cannot see inside the packaged absl::Mutex and reports races in correct code;
-// annotated, so that clang's -Wthread-safety checks who locks what.
+// The only mutex of this project. std::mutex underneath, because
+// ThreadSanitizer cannot see inside the packaged absl::Mutex and reports races
+// in correct code; annotated, so that clang's -Wthread-safety checks who locks
+// what.
 class ABSL_LOCKABLE Mutex {
  public:
   void Lock() ABSL_EXCLUSIVE_LOCK_FUNCTION() { mutex_.lock(); }

@@ -12,8 +12,8 @@
 namespace balancemoe {
 
 // An integer that only mixes with its own kind, so that a rank is never passed
-// where an expert is wanted. `Tag` is any type unique to the kind. No arithmetic:
-// take `value()` where a number is meant.
+// where an expert is wanted. `Tag` is any type unique to the kind. No
+// arithmetic: take `value()` where a number is meant.
 template <typename Tag, typename Rep>
 class StrongInt {
  public:

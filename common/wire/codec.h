@@ -18,8 +18,8 @@ inline constexpr uint32_t kProtocolVersion = 1;
 // The canonical bytes of a plan: what is pushed, and what the digest is over.
 std::string EncodePlan(const Plan& plan);
 
-// Errors: InvalidArgument for bytes that are no Plan or arrays of unequal length.
-// Whether the lends fit a placement is for ValidateLends.
+// Errors: InvalidArgument for bytes that are no Plan or arrays of unequal
+// length. Whether the lends fit a placement is for ValidateLends.
 absl::StatusOr<Plan> DecodePlan(absl::string_view bytes);
 
 v1::Fencing ToProto(const Fencing& fencing);

@@ -1,4 +1,5 @@
-// Uses the installed MoE layer: two workers, as threads, one forward and backward.
+// Uses the installed MoE layer: two workers, as threads, one forward and
+// backward.
 
 #include <torch/torch.h>
 
@@ -23,8 +24,8 @@ constexpr int64_t kFfn = 32;
 
 bool Train(bm::LoopbackHub& hub, int32_t rank) {
   bm::LocalRendezvous rendezvous;
-  auto transport = hub.Factory()({.rank = WorkerRank(rank), .world_size = 2},
-                                 rendezvous);
+  auto transport =
+      hub.Factory()({.rank = WorkerRank(rank), .world_size = 2}, rendezvous);
   if (!transport.ok()) return false;
   const bm::ExpertShape shape = {.hidden = kHidden, .ffn = kFfn};
   auto agent = bm::LocalAgent::Create({.layers = 1,

@@ -126,19 +126,33 @@ class TrainProcessesTest : public ::testing::Test {
     return absl::StrCat(directory_, "/", name);
   }
 
-  // A small model; steps of a few milliseconds.
   std::vector<std::string> Train(const std::vector<std::string>& more) const {
     std::vector<std::string> arguments = {Program("balancemoe-train"),
-                                          "--workers=2",
-                                          "--hidden=32",
-                                          "--ffn=64",
-                                          "--batch=2",
-                                          "--seq=32",
-                                          "--layers=2",
-                                          "--experts=8",
-                                          "--imbalance=1.6"};
+                                          "--workers=2", "--layers=2",
+                                          "--experts=8", "--imbalance=1.6"};
     arguments.insert(arguments.end(), more.begin(), more.end());
     return arguments;
+  }
+
+  // Steps of a few milliseconds; no lend pays.
+  static std::vector<std::string> Tiny(int steps, const std::string& policy) {
+    return {absl::StrCat("--steps=", steps),
+            "--policy=" + policy,
+            "--hidden=32",
+            "--ffn=64",
+            "--batch=2",
+            "--seq=32"};
+  }
+
+  // Experts that take longer to compute than to send.
+  static std::vector<std::string> WorthALend(int steps,
+                                             const std::string& policy) {
+    return {absl::StrCat("--steps=", steps),
+            "--policy=" + policy,
+            "--hidden=96",
+            "--ffn=384",
+            "--batch=8",
+            "--seq=64"};
   }
 
   nlohmann::json Report(const std::vector<std::string>& more) const {
@@ -175,11 +189,14 @@ class TrainProcessesTest : public ::testing::Test {
 };
 
 TEST_F(TrainProcessesTest, PoliciesLearnTheSameOverGlooAndLoopback) {
-  const auto alone = Report({"--steps=12", "--policy=static"});
-  const auto lent = Report({"--steps=12", "--policy=pairwise"});
-  const auto threads =
-      Report({"--steps=12", "--policy=pairwise", "--transport=loopback"});
+  const auto alone = Report(WorthALend(12, "static"));
+  const auto lent = Report(WorthALend(12, "pairwise"));
+  std::vector<std::string> flags = WorthALend(12, "pairwise");
+  flags.push_back("--transport=loopback");
+  const auto threads = Report(flags);
 
+  EXPECT_EQ(alone["lends"], 0);
+  EXPECT_GE(lent["lends"], 12);
   for (const auto& other : {lent, threads}) {
     EXPECT_EQ(alone["loss_sha256"], other["loss_sha256"]);
     EXPECT_EQ(alone["parameters_sha256"], other["parameters_sha256"]);
@@ -188,7 +205,7 @@ TEST_F(TrainProcessesTest, PoliciesLearnTheSameOverGlooAndLoopback) {
 }
 
 TEST_F(TrainProcessesTest, KilledWorkerEndsTheRunAndIsNamed) {
-  Watched run(Train({"--steps=1000000"}));
+  Watched run(Train(Tiny(1000000, "pairwise")));
   ASSERT_TRUE(run.ReadUntilSaid("loss")) << run.said();
   const auto worker = FindWorker(run.process().pid(), 1);
   ASSERT_TRUE(worker.has_value());
@@ -200,7 +217,7 @@ TEST_F(TrainProcessesTest, KilledWorkerEndsTheRunAndIsNamed) {
 }
 
 TEST_F(TrainProcessesTest, TerminatedLauncherLeavesNoWorkerBehind) {
-  Watched run(Train({"--steps=1000000"}));
+  Watched run(Train(Tiny(1000000, "pairwise")));
   ASSERT_TRUE(run.ReadUntilSaid("loss")) << run.said();
   const auto worker = FindWorker(run.process().pid(), 0);
   ASSERT_TRUE(worker.has_value());
@@ -226,8 +243,8 @@ TEST_F(TrainProcessesTest, WrongFlagIsExitCodeTwoAndNamed) {
   EXPECT_THAT(run.said(), HasSubstr("--policy"));
 }
 
-TEST_F(TrainProcessesTest, KilledAndRestartedCoordinatorChangesNoLoss) {
-  const std::vector<std::string> flags = {"--steps=400", "--policy=pairwise"};
+TEST_F(TrainProcessesTest, KilledCoordinatorChangesNoLossAndPlansComeBack) {
+  const std::vector<std::string> flags = WorthALend(100, "pairwise");
   const auto undisturbed = Report(flags);
   auto coordinator = StartCoordinator("127.0.0.1:0");
   const std::string address = CoordinatorAddress();
@@ -245,10 +262,12 @@ TEST_F(TrainProcessesTest, KilledAndRestartedCoordinatorChangesNoLoss) {
       nlohmann::json::parse(ReadFile(Path("disturbed.json")), nullptr, false);
   EXPECT_EQ(disturbed["loss_sha256"], undisturbed["loss_sha256"]);
   EXPECT_EQ(disturbed["parameters_sha256"], undisturbed["parameters_sha256"]);
+  // Of 200 layers. It was killed in the first steps, which have no plans.
+  EXPECT_GE(disturbed["plans"]["used"], 60);
 }
 
 TEST_F(TrainProcessesTest, StoppedCoordinatorChangesNoLoss) {
-  const std::vector<std::string> flags = {"--steps=100", "--policy=pairwise"};
+  const std::vector<std::string> flags = Tiny(100, "pairwise");
   const auto undisturbed = Report(flags);
   auto coordinator = StartCoordinator("127.0.0.1:0");
   std::vector<std::string> arguments = Train(flags);

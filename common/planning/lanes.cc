@@ -1,6 +1,9 @@
 #include "common/planning/lanes.h"
 
 #include <algorithm>
+#include <cstddef>
+#include <tuple>
+#include <utility>
 
 namespace balancemoe {
 
@@ -26,43 +29,49 @@ void Lanes::Reserve(size_t worker, double until_us) {
 
 RouteShape Lanes::ShapeOf(size_t home, absl::Span<const size_t> others) const {
   RouteShape shape;
-  far_nodes_.clear();
-  for (const size_t other : others) {
-    if (nodes_[other] == nodes_[home]) {
+  for (size_t i = 0; i < others.size(); ++i) {
+    const int32_t node = nodes_[others[i]];
+    if (node == nodes_[home]) {
       ++shape.near;
       continue;
     }
     ++shape.far;
-    far_nodes_.push_back(nodes_[other]);
+    const auto same_node = [&](size_t other) { return nodes_[other] == node; };
+    // Neighbours in the list mostly are neighbours on the network.
+    if (i > 0 && same_node(others[i - 1])) continue;
+    if (std::none_of(others.begin(),
+                     others.begin() + static_cast<std::ptrdiff_t>(i),
+                     same_node)) {
+      ++shape.far_nodes;
+    }
   }
-  std::sort(far_nodes_.begin(), far_nodes_.end());
-  shape.far_nodes = static_cast<int32_t>(
-      std::unique(far_nodes_.begin(), far_nodes_.end()) - far_nodes_.begin());
   return shape;
 }
 
-RouteKind Lanes::KindOfRoute(size_t home,
-                             absl::Span<const size_t> receivers) const {
-  if (receivers.size() == 1) return RouteKind::kApart;
-  return ChooseRoute(cost_, static_cast<double>(cost_.expert_bytes),
-                     ShapeOf(home, receivers))
-      .kind;
+Route Lanes::RouteTo(size_t home, absl::Span<const size_t> others,
+                     double bytes) const {
+  if (others.size() == 1) return {};
+  return ChooseRoute(cost_, bytes, ShapeOf(home, others));
 }
 
 // Home's node first, then one node after the other, so that the chain crosses
 // between nodes as seldom as can be.
 void Lanes::LayChain(size_t home, absl::Span<const size_t> others) {
   hops_.clear();
-  for (const size_t other : others) {
-    if (nodes_[other] == nodes_[home]) hops_.push_back({0, other});
+  for (const bool near : {true, false}) {
+    for (const size_t other : others) {
+      if ((nodes_[other] == nodes_[home]) == near) hops_.push_back({0, other});
+    }
   }
-  const auto far = static_cast<std::ptrdiff_t>(hops_.size());
-  for (const size_t other : others) {
-    if (nodes_[other] != nodes_[home]) hops_.push_back({0, other});
+  const auto after = [&](const Hop& a, const Hop& b) {
+    const bool a_far = nodes_[a.to] != nodes_[home];
+    const bool b_far = nodes_[b.to] != nodes_[home];
+    return std::tuple(a_far, a_far ? nodes_[a.to] : 0, a.to) <
+           std::tuple(b_far, b_far ? nodes_[b.to] : 0, b.to);
+  };
+  if (!std::is_sorted(hops_.begin(), hops_.end(), after)) {
+    std::sort(hops_.begin(), hops_.end(), after);
   }
-  std::stable_sort(
-      hops_.begin() + far, hops_.end(),
-      [&](const Hop& a, const Hop& b) { return nodes_[a.to] < nodes_[b.to]; });
   size_t last = home;
   for (Hop& hop : hops_) {
     hop.from = last;
@@ -70,13 +79,15 @@ void Lanes::LayChain(size_t home, absl::Span<const size_t> others) {
   }
 }
 
-void Lanes::Send(Direction direction, size_t home,
+// The lanes that a tree surely holds: home sends in every round.
+void Lanes::LayStar(size_t home, absl::Span<const size_t> others) {
+  hops_.clear();
+  for (const size_t other : others) hops_.push_back({home, other});
+}
+
+void Lanes::Send(Direction direction, const Route& route, size_t home,
                  absl::Span<const size_t> others, double bytes,
                  double earliest_us, absl::Span<double> arrivals_us) {
-  Route route;
-  if (others.size() > 1) {
-    route = ChooseRoute(cost_, bytes, ShapeOf(home, others));
-  }
   if (route.kind == RouteKind::kApart) {
     for (size_t i = 0; i < others.size(); ++i) {
       hops_.assign(1, {home, others[i]});
@@ -86,13 +97,8 @@ void Lanes::Send(Direction direction, size_t home,
     }
     return;
   }
-  if (route.kind == RouteKind::kRelay) {
-    LayChain(home, others);
-  } else {
-    // The lanes that a tree surely holds: home sends in every round.
-    hops_.clear();
-    for (const size_t other : others) hops_.push_back({home, other});
-  }
+  route.kind == RouteKind::kRelay ? LayChain(home, others)
+                                  : LayStar(home, others);
   std::fill(arrivals_us.begin(), arrivals_us.end(),
             Occupy(direction, earliest_us, route.duration_us, bytes));
 }

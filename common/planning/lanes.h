@@ -29,14 +29,16 @@ class Lanes {
   // A worker's lanes are free no earlier than this.
   void Reserve(size_t worker, double until_us);
 
-  // The route that SendParameters and SendGradients take.
-  RouteKind KindOfRoute(size_t home, absl::Span<const size_t> receivers) const;
+  // How `bytes` get from `home` to all `others` or back.
+  Route RouteTo(size_t home, absl::Span<const size_t> others,
+                double bytes) const;
 
-  // Sends `bytes` between `home` and all `others`, no earlier than
-  // `earliest_us`. Fills `arrivals_us`, one per other: when it has them, or on
-  // the way home when home has its.
-  void Send(Direction direction, size_t home, absl::Span<const size_t> others,
-            double bytes, double earliest_us, absl::Span<double> arrivals_us);
+  // Sends `bytes` along a route that RouteTo found for the same ends, no
+  // earlier than `earliest_us`. Fills `arrivals_us`, one per other: when it has
+  // them, or on the way home when home has its.
+  void Send(Direction direction, const Route& route, size_t home,
+            absl::Span<const size_t> others, double bytes, double earliest_us,
+            absl::Span<double> arrivals_us);
 
   // Marks transfers that began in the pass before and are still under way.
   void Continue(size_t from, size_t to, double begin_us, double end_us);
@@ -64,6 +66,7 @@ class Lanes {
 
   RouteShape ShapeOf(size_t home, absl::Span<const size_t> others) const;
   void LayChain(size_t home, absl::Span<const size_t> others);
+  void LayStar(size_t home, absl::Span<const size_t> others);
   double Occupy(Direction direction, double earliest_us, double duration_us,
                 double bytes);
 
@@ -72,7 +75,6 @@ class Lanes {
   std::vector<Worker> workers_;
   // From home outwards.
   std::vector<Hop> hops_;
-  mutable std::vector<int32_t> far_nodes_;
 };
 
 }  // namespace balancemoe

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <limits>
 
 namespace balancemoe {
 namespace {
@@ -15,6 +16,12 @@ int64_t TokensOf(const LayerLoads& loads, const Lend& lend) {
 
 const LayerTiming& LayerForecaster::Time(const LayerLoads& loads,
                                          const LayerUse& use) {
+  return *TimeUnder(std::numeric_limits<double>::infinity(), loads, use);
+}
+
+const LayerTiming* LayerForecaster::TimeUnder(double give_up_us,
+                                              const LayerLoads& loads,
+                                              const LayerUse& use) {
   work_.Clear();
   workers_ = loads.workers();
   ShareTokens(loads, use.lends);
@@ -28,8 +35,7 @@ const LayerTiming& LayerForecaster::Time(const LayerLoads& loads,
     work_.nodes.push_back(loads.node(WorkerRank(static_cast<int32_t>(i))));
   }
   work_.planning_us = use.planning_us;
-  timer_.Time(work_, timing_);
-  return timing_;
+  return timer_.Time(work_, timing_, give_up_us) ? &timing_ : nullptr;
 }
 
 void LayerForecaster::ShareTokens(const LayerLoads& loads,

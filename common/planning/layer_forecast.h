@@ -37,6 +37,11 @@ class LayerForecaster {
   // Takes time in W per lent expert. The result is good until the next call.
   const LayerTiming& Time(const LayerLoads& loads, const LayerUse& use);
 
+  // The same, but nullptr when compute and exchanges alone take `give_up_us` or
+  // longer, which costs much less to see.
+  const LayerTiming* TimeUnder(double give_up_us, const LayerLoads& loads,
+                               const LayerUse& use);
+
   // [W], under the use last timed.
   const std::vector<WorkerTokens>& workers() const { return workers_; }
   const LayerWork& work() const { return work_; }

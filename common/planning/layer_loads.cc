@@ -14,6 +14,36 @@ size_t Index(LinkClass link_class) { return static_cast<size_t>(link_class); }
 constexpr auto kIntra = static_cast<size_t>(LinkClass::kIntraNode);
 constexpr auto kInter = static_cast<size_t>(LinkClass::kInterNode);
 
+// Of one node and one expert, tokens whose sources and whose shares are there.
+struct NodeSum {
+  int64_t left = 0;
+  int64_t open = 0;
+  // Running sums.
+  int64_t left_before = 0;
+  int64_t open_before = 0;
+
+  int64_t within() const { return std::min(left, open); }
+};
+using NodeSums = absl::InlinedVector<NodeSum, 16>;
+
+// Moves `part` / `whole` of the tokens from the slow class to the fast one.
+// Rounds the running sums, so that all takers together take exactly `part`.
+void TakeProportion(std::array<int64_t, kLinkClasses>& tokens, int64_t whole,
+                    int64_t part, int64_t& before) {
+  if (part == 0) return;
+  const auto upto = [&](int64_t sum) {
+    // Products of real counts fit; those of the largest allowed do not.
+    constexpr int64_t kFits = int64_t{1} << 31;
+    if (sum < kFits && part < kFits) return sum * part / whole;
+    return static_cast<int64_t>(static_cast<__int128>(sum) * part / whole);
+  };
+  const int64_t after = before + tokens[kInter];
+  const int64_t taken = upto(after) - upto(before);
+  before = after;
+  tokens[kIntra] += taken;
+  tokens[kInter] -= taken;
+}
+
 std::vector<int32_t> NodesOrOne(absl::Span<const int32_t> node_of_worker,
                                 size_t num_workers) {
   if (node_of_worker.empty()) return std::vector<int32_t>(num_workers);
@@ -113,36 +143,46 @@ void LayerLoads::TakeFromHome(ExpertId expert,
   }
 }
 
-template <typename Visit>
-void LayerLoads::VisitSources(ExpertId expert,
-                              absl::Span<const ExpertShare> shares,
-                              const Visit& visit) const {
-  // What each source has left to give, and each share to take.
-  absl::InlinedVector<int64_t, 64> left(workers_.size());
-  for (size_t i = 0; i < left.size(); ++i) {
-    left[i] = At(WorkerRank(static_cast<int32_t>(i)), expert);
+// How the tokens of one expert travel, worker by worker.
+struct LayerLoads::Flow {
+  // [W], tokens that leave their source, by the class of the link they take.
+  absl::InlinedVector<std::array<int64_t, kLinkClasses>, 64> out;
+  // One per share: tokens that stay with their source, and that come in.
+  absl::InlinedVector<int64_t, 16> own;
+  absl::InlinedVector<std::array<int64_t, kLinkClasses>, 16> in;
+};
+
+// Sources keep their own tokens. Then every node fills its shares from its
+// sources, all in proportion, so that no worker has the whole of the slow
+// traffic; what is left goes between nodes.
+LayerLoads::Flow LayerLoads::FlowOf(
+    ExpertId expert, absl::Span<const ExpertShare> shares) const {
+  Flow flow;
+  flow.out.resize(workers_.size(), {});
+  for (size_t i = 0; i < workers_.size(); ++i) {
+    flow.out[i][kInter] = At(WorkerRank(static_cast<int32_t>(i)), expert);
   }
-  absl::InlinedVector<ExpertShare, 16> open;
+  NodeSums sums(static_cast<size_t>(num_nodes_));
   for (const ExpertShare& share : shares) {
-    const int64_t own = std::min(share.tokens, left[share.worker.index()]);
-    if (own > 0) visit(share.worker, share.worker, own);
-    left[share.worker.index()] -= own;
-    if (share.tokens > own) open.push_back({share.worker, share.tokens - own});
+    int64_t& left = flow.out[share.worker.index()][kInter];
+    flow.own.push_back(std::min(share.tokens, left));
+    flow.in.push_back({0, share.tokens - flow.own.back()});
+    left -= flow.own.back();
+    sums[static_cast<size_t>(node(share.worker))].open +=
+        flow.in.back()[kInter];
   }
-  // First round: within nodes. Second: whatever is left to whoever is open.
-  for (const bool anywhere : {false, true}) {
-    for (size_t i = 0; i < left.size(); ++i) {
-      const WorkerRank source(static_cast<int32_t>(i));
-      for (size_t j = 0; left[i] > 0 && j < open.size(); ++j) {
-        if (open[j].tokens == 0) continue;
-        if (!anywhere && node(open[j].worker) != nodes_[i]) continue;
-        const int64_t tokens = std::min(left[i], open[j].tokens);
-        visit(source, open[j].worker, tokens);
-        left[i] -= tokens;
-        open[j].tokens -= tokens;
-      }
-    }
+  for (size_t i = 0; i < workers_.size(); ++i) {
+    sums[static_cast<size_t>(nodes_[i])].left += flow.out[i][kInter];
   }
+  for (size_t i = 0; i < workers_.size(); ++i) {
+    NodeSum& sum = sums[static_cast<size_t>(nodes_[i])];
+    TakeProportion(flow.out[i], sum.left, sum.within(), sum.left_before);
+  }
+  for (size_t j = 0; j < shares.size(); ++j) {
+    NodeSum& sum = sums[static_cast<size_t>(node(shares[j].worker))];
+    TakeProportion(flow.in[j], sum.open, sum.within(), sum.open_before);
+  }
+  return flow;
 }
 
 void LayerLoads::Apply(ExpertId expert, absl::Span<const ExpertShare> shares,
@@ -155,22 +195,38 @@ void LayerLoads::Apply(ExpertId expert, absl::Span<const ExpertShare> shares,
     side.staying += share.tokens;
     if (share.tokens > 0) ++side.staying_experts;
   }
-  VisitSources(expert, shares,
-               [&](WorkerRank source, WorkerRank worker, int64_t tokens) {
-                 if (source == worker) return;
-                 const size_t link = Index(ClassBetween(source, worker));
-                 workers[source.index()].out[link] += tokens;
-                 workers[worker.index()].in[link] += tokens;
-               });
+  const Flow flow = FlowOf(expert, shares);
+  for (size_t link = 0; link < kLinkClasses; ++link) {
+    for (size_t i = 0; i < workers.size(); ++i) {
+      workers[i].out[link] += flow.out[i][link];
+    }
+    for (size_t j = 0; j < shares.size(); ++j) {
+      workers[shares[j].worker.index()].in[link] += flow.in[j][link];
+    }
+  }
 }
 
 std::vector<SourceShare> LayerLoads::AssignSources(
     ExpertId expert, absl::Span<const ExpertShare> shares) const {
+  Flow flow = FlowOf(expert, shares);
   std::vector<SourceShare> parts;
-  VisitSources(expert, shares,
-               [&](WorkerRank source, WorkerRank worker, int64_t tokens) {
-                 parts.push_back({source, worker, tokens});
-               });
+  for (size_t j = 0; j < shares.size(); ++j) {
+    if (flow.own[j] == 0) continue;
+    parts.push_back({shares[j].worker, shares[j].worker, flow.own[j]});
+  }
+  for (const size_t link : {kIntra, kInter}) {
+    for (size_t i = 0; i < flow.out.size(); ++i) {
+      const WorkerRank source(static_cast<int32_t>(i));
+      for (size_t j = 0; j < shares.size() && flow.out[i][link] > 0; ++j) {
+        if (Index(ClassBetween(source, shares[j].worker)) != link) continue;
+        const int64_t tokens = std::min(flow.out[i][link], flow.in[j][link]);
+        if (tokens == 0) continue;
+        parts.push_back({source, shares[j].worker, tokens});
+        flow.out[i][link] -= tokens;
+        flow.in[j][link] -= tokens;
+      }
+    }
+  }
   std::sort(parts.begin(), parts.end(),
             [](const SourceShare& a, const SourceShare& b) {
               return std::pair(a.source, a.worker) <

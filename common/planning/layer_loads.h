@@ -119,10 +119,8 @@ class LayerLoads {
   void SumNodes();
   void SumWorkers();
   void TakeFromHome(ExpertId expert, absl::Span<WorkerTokens> workers) const;
-  // Calls visit(source, worker, tokens) for each part of the expert's tokens.
-  template <typename Visit>
-  void VisitSources(ExpertId expert, absl::Span<const ExpertShare> shares,
-                    const Visit& visit) const;
+  struct Flow;
+  Flow FlowOf(ExpertId expert, absl::Span<const ExpertShare> shares) const;
 
   const LoadMatrix* tokens_ = nullptr;
   std::vector<WorkerRank> homes_;

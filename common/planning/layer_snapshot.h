@@ -38,6 +38,8 @@ struct LayerSnapshot {
   std::vector<WorkerRank> home_of_expert;
   // In place since the iteration before, rising.
   std::vector<Replica> replicas;
+  // LayerPlan::planned_ratio of the plan that put them there; 0: none did.
+  double planned_ratio = 0;
   // [W]: experts that each worker can borrow at a time.
   std::vector<int32_t> spare_slots;
   // [W]: bytes that each worker has for borrowed experts, of which every one

@@ -38,13 +38,16 @@ void LayerWork::Clear() {
   planning_us = 0;
 }
 
-void LayerTimer::Time(const LayerWork& work, LayerTiming& timing) {
+bool LayerTimer::Time(const LayerWork& work, LayerTiming& timing,
+                      double give_up_us) {
   work_ = &work;
   workers_.resize(work.workers.size());
   TimeUndisturbed(timing);
+  if (timing.undisturbed_us >= give_up_us) return false;
   TimeForward(timing);
   TimeBackward(timing);
   timing.forward_us += work.planning_us;
+  return true;
 }
 
 void LayerTimer::TimeUndisturbed(LayerTiming& timing) {
@@ -75,6 +78,7 @@ void LayerTimer::SendParameters() {
   const bool any_early = !transfers.empty() && transfers.front().early;
   lanes_.Begin(cost_, work_->nodes, any_early ? early_us_ : 0);
   states_.clear();
+  journeys_.resize(transfers.size());
   size_t next = 0;
   for (; next < transfers.size() && transfers[next].early; ++next) {
     SendTransfer(next, early_us_);
@@ -97,13 +101,16 @@ void LayerTimer::SendTransfer(size_t index, double earliest_us) {
     others_.push_back(work_->copies[i].worker);
   }
   arrivals_us_.resize(others_.size());
-  lanes_.Send(Lanes::Direction::kFromHome, transfer.from, others_,
-              static_cast<double>(cost_.expert_bytes), earliest_us,
-              absl::MakeSpan(arrivals_us_));
+  const auto bytes = static_cast<double>(cost_.expert_bytes);
+  Journey& journey = journeys_[index];
+  journey = {.parameters = lanes_.RouteTo(transfer.from, others_, bytes)};
+  lanes_.Send(Lanes::Direction::kFromHome, journey.parameters, transfer.from,
+              others_, bytes, earliest_us, absl::MakeSpan(arrivals_us_));
   for (size_t i = 0; i < others_.size(); ++i) {
     const size_t copy = transfer.begin_copy + i;
     // Nobody waits for a replica that the split does not use.
     if (work_->copies[copy].compute_us == 0) continue;
+    ++journey.computing;
     workers_[others_[i]].borrowed.push_back({arrivals_us_[i], copy, index});
   }
 }
@@ -113,7 +120,7 @@ void LayerTimer::SendOptimizerState(const TimedTransfer& transfer,
   const size_t to = work_->copies[transfer.begin_copy].worker;
   const auto bytes = static_cast<double>(cost_.optimizer_bytes);
   double end_us = 0;
-  lanes_.Send(Lanes::Direction::kFromHome, transfer.from,
+  lanes_.Send(Lanes::Direction::kFromHome, Route(), transfer.from,
               absl::MakeConstSpan(&to, 1), bytes, earliest_us,
               absl::MakeSpan(&end_us, 1));
   const double duration_us =
@@ -163,13 +170,10 @@ double LayerTimer::BorrowedBackwardEnd(const Worker& worker) const {
 // Runs the borrowed experts' backward, the last arrived first as autograd does,
 // and sends each gradient home when it is there, in order of time.
 void LayerTimer::RunBorrowedBackward() {
-  pending_.assign(work_->transfers.size(), 0);
+  for (Journey& journey : journeys_) journey.pending = journey.computing;
   ends_.clear();
   for (size_t i = 0; i < workers_.size(); ++i) {
     if (workers_[i].remaining == 0) continue;
-    for (const Borrowed& borrowed : workers_[i].borrowed) {
-      ++pending_[borrowed.transfer];
-    }
     ends_.emplace_back(BorrowedBackwardEnd(workers_[i]), i);
   }
   const auto later = std::greater<>();
@@ -195,20 +199,38 @@ void LayerTimer::RunBorrowedBackward() {
 // Sends a gradient home, or along the chain once all on it have theirs.
 void LayerTimer::FinishBorrowed(const Borrowed& borrowed, double end_us) {
   const TimedTransfer& transfer = work_->transfers[borrowed.transfer];
-  --pending_[borrowed.transfer];
   if (transfer.move) return;
+  Journey& journey = journeys_[borrowed.transfer];
+  --journey.pending;
   others_.clear();
+  const size_t copies = transfer.end_copy - transfer.begin_copy;
+  Route route = journey.parameters;
+  if (journey.computing == copies && route.kind == RouteKind::kApart) {
+    others_.push_back(work_->copies[borrowed.copy].worker);
+    return SendGradient(transfer, route, end_us);
+  }
+  // Fewer return a gradient than got parameters: perhaps another route.
+  if (journey.pending > 0 && journey.computing == copies) return;
   for (size_t i = transfer.begin_copy; i < transfer.end_copy; ++i) {
     const TimedCopy& copy = work_->copies[i];
     if (copy.compute_us > 0) others_.push_back(copy.worker);
   }
-  if (lanes_.KindOfRoute(transfer.from, others_) == RouteKind::kApart) {
-    others_.assign(1, work_->copies[borrowed.copy].worker);
-  } else if (pending_[borrowed.transfer] > 0) {
-    return;
+  if (journey.computing < copies) {
+    route = lanes_.RouteTo(transfer.from, others_,
+                           static_cast<double>(cost_.expert_bytes));
+    if (route.kind == RouteKind::kApart) {
+      others_.assign(1, work_->copies[borrowed.copy].worker);
+    } else if (journey.pending > 0) {
+      return;
+    }
   }
+  SendGradient(transfer, route, end_us);
+}
+
+void LayerTimer::SendGradient(const TimedTransfer& transfer, const Route& route,
+                              double end_us) {
   arrivals_us_.resize(others_.size());
-  lanes_.Send(Lanes::Direction::kToHome, transfer.from, others_,
+  lanes_.Send(Lanes::Direction::kToHome, route, transfer.from, others_,
               static_cast<double>(cost_.expert_bytes), end_us,
               absl::MakeSpan(arrivals_us_));
   double& home_us = workers_[transfer.from].gradients_home_us;

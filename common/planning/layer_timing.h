@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <utility>
 #include <vector>
 
@@ -90,14 +91,24 @@ class LayerTimer {
   explicit LayerTimer(const CostModel& cost) : cost_(cost) {}
 
   // Fills `timing`, whose memory is used again. `work` must outlive the call
-  // only.
-  void Time(const LayerWork& work, LayerTiming& timing);
+  // only. When compute and exchanges alone take `give_up_us` or longer, it
+  // stops there and says so: false, and only `undisturbed_us` is filled in.
+  bool Time(const LayerWork& work, LayerTiming& timing,
+            double give_up_us = std::numeric_limits<double>::infinity());
 
  private:
   struct Borrowed {
     double arrival_us = 0;
     size_t copy = 0;
     size_t transfer = 0;
+  };
+  // How one transfer travels.
+  struct Journey {
+    Route parameters;
+    // Of those that compute something.
+    size_t computing = 0;
+    // Gradients that are not computed yet.
+    size_t pending = 0;
   };
   struct Worker {
     // Forward compute, borrowed experts included.
@@ -127,6 +138,8 @@ class LayerTimer {
   double BorrowedBackwardEnd(const Worker& worker) const;
   void RunBorrowedBackward();
   void FinishBorrowed(const Borrowed& borrowed, double end_us);
+  void SendGradient(const TimedTransfer& transfer, const Route& route,
+                    double end_us);
   void TimeBackward(LayerTiming& timing);
 
   const CostModel cost_;
@@ -135,8 +148,8 @@ class LayerTimer {
   std::vector<Worker> workers_;
   std::vector<StateTransfer> states_;
   double early_us_ = 0;
-  // [transfers]: gradients that are not computed yet.
-  std::vector<size_t> pending_;
+  // [transfers]
+  std::vector<Journey> journeys_;
   std::vector<size_t> others_;
   std::vector<double> arrivals_us_;
   std::vector<std::pair<double, size_t>> ends_;

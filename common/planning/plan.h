@@ -67,6 +67,9 @@ struct LayerPlan {
   // plan.
   double predicted_before_us = 0;
   double predicted_after_us = 0;
+  // For policies that keep replicas: predicted time over the lower bound when
+  // they were chosen, by which the next decision sees whether they still serve.
+  double planned_ratio = 0;
   // False when a first look showed that no plan can pay.
   bool searched = true;
   // Why this plan, or why none; for operators.

@@ -9,6 +9,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "common/check.h"
+#include "common/planning/adaptive_policy.h"
 #include "common/planning/pairwise_policy.h"
 #include "common/planning/static_policy.h"
 
@@ -32,10 +33,22 @@ std::unique_ptr<Policy> Make(const PolicyChoice&, const PolicyOptions&) {
   return std::make_unique<T>();
 }
 
+std::unique_ptr<Policy> MakeAdaptive(const PolicyChoice& choice,
+                                     const PolicyOptions& options) {
+  return std::make_unique<AdaptivePolicy>(choice, options);
+}
+
 // Sorted by name.
 const std::vector<PolicyEntry>& Policies() {
   static const std::vector<PolicyEntry>& policies =
       *new std::vector<PolicyEntry>{
+          {{"adaptive",
+            {kHybrid, kAhead, kInline},
+            Planner::kCoordinator,
+            std::nullopt,
+            /*bound_by_option=*/true},
+           &MakeAdaptive,
+           false},
           {{"pairwise", {kInline}, Planner::kCoordinator, std::nullopt},
            &Make<PairwisePolicy>,
            true},

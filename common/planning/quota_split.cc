@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <numeric>
 #include <utility>
 
 namespace balancemoe {
@@ -182,6 +183,9 @@ bool QuotaSplitter::Improve(size_t from, int64_t limit, bool evenly) {
 // the tolerance, cannot be split better.
 void QuotaSplitter::LowerPeak() {
   if (groups_.empty()) return;
+  const int64_t total = std::accumulate(load_.begin(), load_.end(), int64_t{0});
+  const auto workers = static_cast<int64_t>(load_.size());
+  if (peak() <= Tolerated((total + workers - 1) / workers)) return;
   for (size_t round = 0; round < 16 * load_.size(); ++round) {
     const auto busiest = static_cast<size_t>(
         std::max_element(load_.begin(), load_.end()) - load_.begin());
@@ -240,10 +244,37 @@ void QuotaSplitter::FillWithin(const LayerLoads& loads, const Group& group) {
 }
 
 void QuotaSplitter::ShedExcess(int64_t limit) {
+  for (size_t worker = 0; worker < load_.size(); ++worker) {
+    if (load_[worker] <= limit) continue;
+    // First what comes from elsewhere.
+    ShedDirectly(worker, limit, /*own=*/false);
+    ShedDirectly(worker, limit, /*own=*/true);
+  }
   for (size_t round = 0; round < 16 * load_.size(); ++round) {
     const auto busiest = static_cast<size_t>(
         std::max_element(load_.begin(), load_.end()) - load_.begin());
     if (load_[busiest] <= limit || !Improve(busiest, limit, false)) return;
+  }
+}
+
+// Gives what is over the limit to other holders of the same experts.
+void QuotaSplitter::ShedDirectly(size_t worker, int64_t limit, bool own) {
+  for (size_t i = first_of_worker_[worker]; i < first_of_worker_[worker + 1];
+       ++i) {
+    const size_t giver = by_worker_[i];
+    const Group& group = groups_[holders_[giver].group];
+    for (size_t j = group.begin; j < group.end; ++j) {
+      const int64_t excess = load_[worker] - limit;
+      if (excess <= 0) return;
+      const Holder& from = holders_[giver];
+      const int64_t movable =
+          own ? from.quota : std::max<int64_t>(from.quota - from.own, 0);
+      const int64_t tokens =
+          std::min({excess, movable, limit - load_[holders_[j].worker]});
+      if (j == giver || tokens <= 0) continue;
+      Give(giver, -tokens);
+      Give(j, tokens);
+    }
   }
 }
 

@@ -54,6 +54,7 @@ class QuotaSplitter {
   void PreferOwn(const LayerLoads& loads);
   void FillWithin(const LayerLoads& loads, const Group& group);
   void ShedExcess(int64_t limit);
+  void ShedDirectly(size_t worker, int64_t limit, bool own);
   void DropCrumbs(int64_t limit);
   void Give(size_t holder, int64_t tokens);
 

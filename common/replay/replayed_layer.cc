@@ -4,6 +4,7 @@
 #include <cstddef>
 
 #include "absl/time/time.h"
+#include "common/planning/top_up.h"
 
 namespace balancemoe {
 namespace {
@@ -33,15 +34,29 @@ ReplayedDecision ReplayedLayer::Next(Iteration iteration,
                                      const LoadMatrix& tokens) {
   ReplayedDecision decision;
   const absl::Time start = clock_.Now();
-  const LayerPlan plan = Plan(iteration, tokens);
+  LayerPlan plan = Plan(iteration, tokens);
   decision.solve_us = absl::ToDoubleMicroseconds(clock_.Now() - start);
   snapshot_.home_of_expert = HomesAfter(snapshot_.home_of_expert, plan.moves);
   const LayerLoads loads(tokens, snapshot_.home_of_expert,
                          snapshot_.node_of_worker);
-  lends_ = ResolveQuotas(plan, loads, splitter_);
-  planned_lends_ = inline_ ? 0 : lends_.size();
+  if (setup_.choice.mode == "hybrid" &&
+      TraitsOf(setup_.choice.name).planner != Planner::kNobody) {
+    std::vector<Replica> planned;
+    for (const Lend& lend : plan.lends)
+      planned.push_back({lend.expert, lend.to});
+    std::sort(planned.begin(), planned.end());
+    TopUpResult top_up =
+        TopUp(loads, snapshot_.cost, snapshot_.spare_slots, planned);
+    lends_ = std::move(top_up.lends);
+    planned_lends_ = top_up.planned;
+    plan.searched = top_up.searched;
+  } else {
+    lends_ = ResolveQuotas(plan, loads, splitter_);
+    planned_lends_ = inline_ ? 0 : lends_.size();
+  }
   Measure(loads, plan, decision);
   CountTransfers(plan, decision);
+  snapshot_.planned_ratio = plan.planned_ratio;
   Remember(iteration, loads);
   return decision;
 }
@@ -62,7 +77,9 @@ double ReplayedLayer::PlanningUs(bool searched) const {
     case Planner::kNobody:
       return 0;
     case Planner::kCoordinator:
-      return inline_ ? setup_.profile.plan_latency_us : 0;
+      if (inline_) return setup_.profile.plan_latency_us;
+      if (setup_.choice.mode == "ahead") return 0;
+      [[fallthrough]];
     case Planner::kEveryWorker:
       if (!searched) return kFirstLookUs;
       return kSearchUs * setup_.workers * setup_.experts / kSearchedPairs;

@@ -38,8 +38,8 @@ struct CostModel {
   // Backward time over forward time.
   double backward_factor = 2;
   // Between workers of one node, and of different nodes.
-  Link intra_node;
-  Link inter_node;
+  Link intra_node = {};
+  Link inter_node = {};
   // How much longer compute takes while a transfer of that worker is under way.
   double overlap_slowdown = 1;
   // Processor time taken from the compute of each end per byte transferred; 0

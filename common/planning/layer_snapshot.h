@@ -27,26 +27,26 @@ inline constexpr size_t kHistoryLength = 2;
 // All that a policy sees of one MoE layer. A value: policies keep no state.
 struct LayerSnapshot {
   // The iteration to plan for.
-  Iteration iteration;
+  Iteration iteration = {};
   // [W, E], exact counts; policies that plan ahead do not look at them, and it
   // may then be empty.
-  LoadMatrix tokens;
+  LoadMatrix tokens = {};
   // Oldest first; what policies that plan ahead go by. The last
   // kHistoryLength are enough.
-  std::vector<PastLoads> history;
+  std::vector<PastLoads> history = {};
   // [E]
   std::vector<WorkerRank> home_of_expert;
   // In place since the iteration before, rising.
-  std::vector<Replica> replicas;
+  std::vector<Replica> replicas = {};
   // LayerPlan::planned_ratio of the plan that put them there; 0: none did.
   double planned_ratio = 0;
   // [W]: experts that each worker can borrow at a time.
   std::vector<int32_t> spare_slots;
   // [W]: bytes that each worker has for borrowed experts, of which every one
   // needs parameters and a gradient buffer; empty: only slots count.
-  std::vector<int64_t> spare_bytes;
+  std::vector<int64_t> spare_bytes = {};
   // [W]: node of each worker, from 0 on; empty: all on one.
-  std::vector<int32_t> node_of_worker;
+  std::vector<int32_t> node_of_worker = {};
   CostModel cost;
 
   int32_t num_workers() const {

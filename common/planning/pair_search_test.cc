@@ -8,7 +8,7 @@
 #include <limits>
 #include <vector>
 
-#include "common/planning/layer_timing.h"
+#include "common/planning/layer_forecast.h"
 #include "common/planning/testing/random_snapshot.h"
 
 namespace balancemoe {
@@ -23,7 +23,7 @@ constexpr WorkerRank kW1(1);
 constexpr int64_t kAmpleBudget = 1'000'000'000;
 
 PairLends Search(const LayerSnapshot& snapshot, int64_t budget = kAmpleBudget) {
-  return FindPairLends(snapshot, LayerLoads(snapshot), kW0, kW1, budget);
+  return FindPairLends(snapshot, KnownLoads(snapshot), kW0, kW1, budget);
 }
 
 // Two workers; each routed half of an expert's tokens, so that transfers change
@@ -72,8 +72,17 @@ TEST(PairSearchTest, OfEqualTimesTheOneWithFewerLendsIsChosen) {
 
 TEST(PairSearchTest, TransferThatCostsMoreThanItSavesIsNotMade) {
   LayerSnapshot snapshot = Halves({60, 20, 40}, {0, 0, 1});
-  snapshot.cost.link_latency_us = 1000;
+  snapshot.cost.intra_node.latency_us = 1000;
 
+  EXPECT_THAT(Search(snapshot).lends, IsEmpty());
+}
+
+TEST(PairSearchTest, TransferTakesTheLinkBetweenTheTwo) {
+  LayerSnapshot snapshot = Halves({60, 20, 40}, {0, 0, 1});
+  snapshot.cost.inter_node.latency_us = 1000;
+  EXPECT_THAT(Search(snapshot).lends, SizeIs(1));
+
+  snapshot.node_of_worker = {0, 1};
   EXPECT_THAT(Search(snapshot).lends, IsEmpty());
 }
 
@@ -103,7 +112,7 @@ TEST(PairSearchTest, SpareSlotsLimitTheLends) {
 double PairTimeUs(const LayerSnapshot& snapshot,
                   const std::vector<Lend>& lends) {
   const LayerTiming timing =
-      TimeLayer(LayerLoads(snapshot), snapshot.cost, lends);
+      TimeLayer(KnownLoads(snapshot), snapshot.cost, lends);
   return std::max(timing.workers[0].forward_us, timing.workers[1].forward_us) +
          std::max(timing.workers[0].backward_us, timing.workers[1].backward_us);
 }
@@ -115,7 +124,7 @@ struct Best {
 
 // Every subset of the pair's experts, lent most tokens first.
 Best BruteForce(const LayerSnapshot& snapshot) {
-  const LayerLoads loads(snapshot);
+  const LayerLoads loads = KnownLoads(snapshot);
   std::vector<Lend> possible;
   for (size_t i = 0; i < snapshot.home_of_expert.size(); ++i) {
     const WorkerRank home = snapshot.home_of_expert[i];

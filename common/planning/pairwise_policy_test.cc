@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "common/planning/layer_timing.h"
+#include "common/planning/layer_forecast.h"
 #include "common/planning/testing/random_snapshot.h"
 #include "tests/fixtures/status_matchers.h"
 
@@ -93,7 +93,7 @@ TEST(PairwisePolicyTest, PairThatWouldSlowTheLayerDownStays) {
   LayerSnapshot pair = Snapshot(2, {60, 35, 1}, {0, 0, 1});
   pair.cost.backward_factor = 3;
   pair.cost.expert_bytes = 80;
-  pair.cost.link_us_per_byte = 1;
+  pair.cost.intra_node.us_per_byte = 1;
   ASSERT_THAT(Decide(pair).lends, Not(IsEmpty()));
   LayerSnapshot layer = Snapshot(4, {100, 60, 35, 1}, {0, 1, 1, 2});
   layer.cost = pair.cost;
@@ -115,7 +115,7 @@ TEST(PairwisePolicyTest, LargePairSaysThatItWasSearchedInPart) {
   LayerSnapshot snapshot = Snapshot(2, tokens, homes);
   snapshot.spare_slots = {20, 20};
   snapshot.cost.overlap_slowdown = 1.5;
-  snapshot.cost.link_latency_us = 2000;
+  snapshot.cost.intra_node.latency_us = 2000;
 
   EXPECT_THAT(Decide(snapshot).reason,
               EndsWith("; 1 of 1 pairs have over 16 experts and were searched "
@@ -130,7 +130,7 @@ TEST(PairwisePolicyTest, RandomPlansAreValidNeverSlowerAndTheSameAgain) {
     const LayerSnapshot snapshot =
         generator.Next(static_cast<int32_t>(generator.Draw(1, 9)),
                        static_cast<int32_t>(generator.Draw(1, 40)));
-    const LayerLoads loads(snapshot);
+    const LayerLoads loads = KnownLoads(snapshot);
 
     const LayerPlan plan = Decide(snapshot);
 

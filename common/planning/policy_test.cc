@@ -3,12 +3,19 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
 #include "tests/fixtures/status_matchers.h"
 
 namespace balancemoe {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::IsSupersetOf;
 
 TEST(PolicyTest, NamesAreSorted) {
   EXPECT_THAT(PolicyNames(), ElementsAre("pairwise", "static"));
@@ -21,6 +28,39 @@ TEST(PolicyTest, EveryNameMakesItsPolicy) {
     ASSERT_THAT(choice, IsOk());
     EXPECT_EQ(MakePolicy(*choice)->name(), name);
   }
+}
+
+TEST(PolicyTest, ReplayKnowsEveryPolicyThatTrains) {
+  const std::vector<std::string> names = PolicyNames(PolicyUse::kReplay);
+
+  EXPECT_TRUE(std::is_sorted(names.begin(), names.end()));
+  EXPECT_THAT(names, IsSupersetOf(PolicyNames(PolicyUse::kTraining)));
+  for (const std::string& name : names) {
+    const absl::StatusOr<PolicyChoice> choice =
+        ParsePolicyChoice(name, PolicyUse::kReplay);
+
+    ASSERT_THAT(choice, IsOk());
+    EXPECT_EQ(MakePolicy(*choice)->name(), name);
+    EXPECT_EQ(TraitsOf(name).name, name);
+    EXPECT_EQ(TraitsOf(name).modes.front(), choice->mode);
+  }
+}
+
+TEST(PolicyTest, PolicyRunsInEachOfItsModes) {
+  for (const char* mode : {"inline", "ahead", "hybrid"}) {
+    const absl::StatusOr<PolicyChoice> choice =
+        ParsePolicyChoice(absl::StrCat("static@", mode));
+
+    ASSERT_THAT(choice, IsOk());
+    EXPECT_EQ(choice->mode, mode);
+  }
+}
+
+TEST(PolicyTest, TraitsSayWhoPlansAndWithHowManySlots) {
+  EXPECT_EQ(TraitsOf("pairwise").planner, Planner::kCoordinator);
+  EXPECT_EQ(TraitsOf("pairwise").slots, std::nullopt);
+  EXPECT_EQ(TraitsOf("static").planner, Planner::kNobody);
+  EXPECT_EQ(TraitsOf("static").slots, 0);
 }
 
 TEST(PolicyTest, NameAloneRunsInThePolicysOwnMode) {

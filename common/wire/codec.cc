@@ -88,26 +88,40 @@ v1::Calibration ToProto(const CostModel& model) {
   proto.set_expert_launch_us(model.expert_launch_us);
   proto.set_us_per_token(model.us_per_token);
   proto.set_backward_factor(model.backward_factor);
-  proto.set_link_latency_us(model.link_latency_us);
-  proto.set_link_us_per_byte(model.link_us_per_byte);
+  proto.set_link_latency_us(model.intra_node.latency_us);
+  proto.set_link_us_per_byte(model.intra_node.us_per_byte);
+  proto.set_inter_latency_us(model.inter_node.latency_us);
+  proto.set_inter_us_per_byte(model.inter_node.us_per_byte);
   proto.set_overlap_slowdown(model.overlap_slowdown);
   proto.set_host_cpu_us_per_byte(model.host_cpu_us_per_byte);
   proto.set_token_bytes(model.token_bytes);
+  proto.set_optimizer_bytes(model.optimizer_bytes);
+  proto.set_plan_latency_us(model.plan_latency_us);
   return proto;
 }
 
 absl::StatusOr<CostModel> FromProto(const v1::Calibration& proto,
                                     int64_t expert_bytes) {
+  const Link intra_node = {.latency_us = proto.link_latency_us(),
+                           .us_per_byte = proto.link_us_per_byte()};
+  // Workers of an earlier build know one link only.
+  const Link inter_node = {
+      .latency_us = proto.has_inter_latency_us() ? proto.inter_latency_us()
+                                                 : intra_node.latency_us,
+      .us_per_byte = proto.has_inter_us_per_byte() ? proto.inter_us_per_byte()
+                                                   : intra_node.us_per_byte};
   const CostModel model = {
       .expert_launch_us = proto.expert_launch_us(),
       .us_per_token = proto.us_per_token(),
       .backward_factor = proto.backward_factor(),
-      .link_latency_us = proto.link_latency_us(),
-      .link_us_per_byte = proto.link_us_per_byte(),
+      .intra_node = intra_node,
+      .inter_node = inter_node,
       .overlap_slowdown = proto.overlap_slowdown(),
       .host_cpu_us_per_byte = proto.host_cpu_us_per_byte(),
       .expert_bytes = expert_bytes,
       .token_bytes = proto.token_bytes(),
+      .optimizer_bytes = proto.optimizer_bytes(),
+      .plan_latency_us = proto.plan_latency_us(),
   };
   BMOE_RETURN_IF_ERROR(ValidateCostModel(model));
   return model;

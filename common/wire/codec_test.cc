@@ -110,12 +110,14 @@ TEST(FencingCodecTest, FencingComesBackAsItWas) {
 constexpr CostModel kModel = {.expert_launch_us = 1.5,
                               .us_per_token = 0.25,
                               .backward_factor = 2.125,
-                              .link_latency_us = 80,
-                              .link_us_per_byte = 1e-3,
+                              .intra_node = {80, 1e-3},
+                              .inter_node = {120, 4e-3},
                               .overlap_slowdown = 1.05,
                               .host_cpu_us_per_byte = 2.5e-4,
                               .expert_bytes = 2'097'152,
-                              .token_bytes = 1024};
+                              .token_bytes = 1024,
+                              .optimizer_bytes = 6'291'456,
+                              .plan_latency_us = 300};
 
 TEST(CalibrationCodecTest, CostModelComesBackToTheLastBit) {
   const absl::StatusOr<CostModel> decoded =
@@ -131,8 +133,32 @@ TEST(CalibrationCodecTest, ModelThatIsNotValidIsRefused) {
 
   EXPECT_THAT(FromProto(proto, kModel.expert_bytes),
               IsStatus(absl::StatusCode::kInvalidArgument,
-                       "cost model: link_latency_us is -1; it must be a number "
-                       ">= 0"));
+                       "cost model: intra_node.latency_us is -1; it must be a "
+                       "number >= 0"));
+}
+
+TEST(CalibrationCodecTest, SenderThatKnowsOneLinkMeansItForBothClasses) {
+  v1::Calibration proto = ToProto(kModel);
+  proto.clear_inter_latency_us();
+  proto.clear_inter_us_per_byte();
+
+  const absl::StatusOr<CostModel> decoded =
+      FromProto(proto, kModel.expert_bytes);
+
+  ASSERT_THAT(decoded, IsOk());
+  EXPECT_EQ(decoded->intra_node, kModel.intra_node);
+  EXPECT_EQ(decoded->inter_node, kModel.intra_node);
+}
+
+TEST(CalibrationCodecTest, FreeLinkBetweenNodesIsNotTakenForOneLeftOut) {
+  CostModel model = kModel;
+  model.inter_node = {};
+
+  const absl::StatusOr<CostModel> decoded =
+      FromProto(ToProto(model), model.expert_bytes);
+
+  ASSERT_THAT(decoded, IsOk());
+  EXPECT_EQ(decoded->inter_node, Link());
 }
 
 }  // namespace

@@ -1,11 +1,11 @@
 #include "coordinator/session/job_planner.h"
 
-#include <algorithm>
 #include <cstddef>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "common/planning/layer_loads.h"
 
 namespace balancemoe::coordinator {
 namespace {
@@ -29,11 +29,18 @@ void JobPlanner::SetWorker(WorkerRank rank, int32_t spare_slots) {
 
 void JobPlanner::SetCostModel(WorkerRank rank, const CostModel& model) {
   cost_models_[rank.index()] = model;
-  mean_cost_model_ = MeanCostModel();
+  std::vector<CostModel> measured;
+  for (const std::optional<CostModel>& of_worker : cost_models_) {
+    if (of_worker.has_value()) measured.push_back(*of_worker);
+  }
+  if (measured.size() == cost_models_.size()) {
+    mean_cost_model_ = MeanCostModel(measured);
+  }
 }
 
 PlannedLayer JobPlanner::Decide(const PolicyChoice& choice,
                                 Generation generation, CompleteGather gather) {
+  snapshot_.iteration = gather.iteration;
   snapshot_.tokens = std::move(gather.tokens);
   last_plan_ = PlanId(last_plan_.value() + 1);
   PlannedLayer planned;
@@ -69,28 +76,6 @@ const Policy& JobPlanner::PolicyFor(const PolicyChoice& choice) {
   return *policy;
 }
 
-std::optional<CostModel> JobPlanner::MeanCostModel() const {
-  CostModel mean = {.backward_factor = 0, .overlap_slowdown = 0};
-  // Divided before they are added: the sum of finite numbers may not be finite.
-  const double n = static_cast<double>(cost_models_.size());
-  for (const std::optional<CostModel>& model : cost_models_) {
-    if (!model.has_value()) return std::nullopt;
-    mean.expert_launch_us += model->expert_launch_us / n;
-    mean.us_per_token += model->us_per_token / n;
-    mean.backward_factor += model->backward_factor / n;
-    mean.link_latency_us += model->link_latency_us / n;
-    mean.link_us_per_byte += model->link_us_per_byte / n;
-    mean.overlap_slowdown += model->overlap_slowdown / n;
-    mean.host_cpu_us_per_byte += model->host_cpu_us_per_byte / n;
-  }
-  // Rounding may have taken it below.
-  mean.overlap_slowdown = std::max(1.0, mean.overlap_slowdown);
-  // Sizes, not measurements: the same for all.
-  mean.expert_bytes = cost_models_.front()->expert_bytes;
-  mean.token_bytes = cost_models_.front()->token_bytes;
-  return mean;
-}
-
 std::string JobPlanner::WhoHasNotMeasured() const {
   std::vector<size_t> ranks;
   size_t missing = 0;
@@ -107,20 +92,12 @@ std::string JobPlanner::WhoHasNotMeasured() const {
   return reason;
 }
 
+// As if the experts lived where they are computed.
 double JobPlanner::Imbalance(
     const std::vector<WorkerRank>& worker_of_expert) const {
-  std::vector<int64_t> tokens(snapshot_.spare_slots.size());
-  int64_t sum = 0;
-  for (int32_t source = 0; source < snapshot_.tokens.num_workers(); ++source) {
-    const auto row = snapshot_.tokens.Row(WorkerRank(source));
-    for (size_t expert = 0; expert < row.size(); ++expert) {
-      tokens[worker_of_expert[expert].index()] += row[expert];
-      sum += row[expert];
-    }
-  }
-  if (sum == 0) return 1;
-  return static_cast<double>(*std::max_element(tokens.begin(), tokens.end())) *
-         static_cast<double>(tokens.size()) / static_cast<double>(sum);
+  const LayerLoads loads(snapshot_.tokens, worker_of_expert,
+                         snapshot_.node_of_worker);
+  return FindBusiest(loads.workers()).times_mean;
 }
 
 }  // namespace balancemoe::coordinator

@@ -46,15 +46,14 @@ class JobPlanner {
  private:
   const Policy& PolicyFor(const PolicyChoice& choice);
   LayerPlan DecideLayer(const PolicyChoice& choice);
-  // nullopt while some worker's is missing.
-  std::optional<CostModel> MeanCostModel() const;
   std::string WhoHasNotMeasured() const;
   double Imbalance(const std::vector<WorkerRank>& worker_of_expert) const;
 
   const JobEpoch epoch_;
   // By rank.
   std::vector<std::optional<CostModel>> cost_models_;
-  // The mean, kept because it seldom changes.
+  // The mean, kept because it seldom changes; none while some worker's is
+  // missing.
   std::optional<CostModel> mean_cost_model_;
   // What policies see; only the loads change from call to call.
   LayerSnapshot snapshot_;

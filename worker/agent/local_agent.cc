@@ -14,31 +14,41 @@
 namespace balancemoe::worker {
 namespace {
 
-// A cost model as it travels beside the counts: whether there is one, and its
-// fields. The size of an expert is common knowledge.
-constexpr size_t kCostWords = 9;
-constexpr std::array<double CostModel::*, 7> kMeasured = {
-    &CostModel::expert_launch_us,    &CostModel::us_per_token,
-    &CostModel::backward_factor,     &CostModel::link_latency_us,
-    &CostModel::link_us_per_byte,    &CostModel::overlap_slowdown,
-    &CostModel::host_cpu_us_per_byte};
+// A cost model as it travels beside the counts: whether there is one, its
+// measured fields, two sizes. The size of an expert is common knowledge.
+constexpr size_t kMeasured = 10;
+constexpr size_t kCostWords = 1 + kMeasured + 2;
+
+// Of a const model or not: pointers to its measured fields, in the order in
+// which they travel.
+template <typename Model>
+auto MeasuredFields(Model& model) {
+  return std::array{&model.expert_launch_us,       &model.us_per_token,
+                    &model.backward_factor,        &model.intra_node.latency_us,
+                    &model.intra_node.us_per_byte, &model.inter_node.latency_us,
+                    &model.inter_node.us_per_byte, &model.overlap_slowdown,
+                    &model.host_cpu_us_per_byte,   &model.plan_latency_us};
+}
 
 std::vector<int64_t> EncodeCostModel(const CostModel& model) {
   std::vector<int64_t> words = {1};
-  for (const auto field : kMeasured) {
-    words.push_back(std::bit_cast<int64_t>(model.*field));
+  for (const double* field : MeasuredFields(model)) {
+    words.push_back(std::bit_cast<int64_t>(*field));
   }
   words.push_back(model.token_bytes);
+  words.push_back(model.optimizer_bytes);
   return words;
 }
 
 CostModel DecodeCostModel(absl::Span<const int64_t> words,
                           int64_t expert_bytes) {
   CostModel model;
-  for (size_t i = 0; i < kMeasured.size(); ++i) {
-    model.*kMeasured[i] = std::bit_cast<double>(words[1 + i]);
+  const std::array<double*, kMeasured> fields = MeasuredFields(model);
+  for (size_t i = 0; i < kMeasured; ++i) {
+    *fields[i] = std::bit_cast<double>(words[1 + i]);
   }
-  model.token_bytes = words.back();
+  model.token_bytes = words[1 + kMeasured];
+  model.optimizer_bytes = words[2 + kMeasured];
   model.expert_bytes = expert_bytes;
   return model;
 }
@@ -131,7 +141,8 @@ std::optional<CostModel> LocalAgent::GatheredCostModel() const {
 }
 
 void LocalAgent::Decide(const CostModel& cost, LayerRouting& routing) {
-  const LayerSnapshot snapshot = {.tokens = routing.tokens,
+  const LayerSnapshot snapshot = {.iteration = iteration_,
+                                  .tokens = routing.tokens,
                                   .home_of_expert = home_of_expert_,
                                   .spare_slots = exchange_.spare_slots(),
                                   .cost = cost};

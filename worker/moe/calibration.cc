@@ -87,12 +87,15 @@ class Calibrator {
     FitCompute(small, large, model);
     if (transport_.world_size() == 1) return model;
 
-    BMOE_ASSIGN_OR_RETURN(model.link_latency_us,
+    BMOE_ASSIGN_OR_RETURN(const double small_us,
                           MeasureTransfer(kSmallTransferBytes));
     BMOE_ASSIGN_OR_RETURN(const double expert_us,
                           MeasureTransfer(slots_[kParameters].bytes.size()));
-    model.link_us_per_byte = std::max(expert_us - model.link_latency_us, 0.0) /
-                             static_cast<double>(shape_.bytes());
+    model.intra_node = {.latency_us = small_us,
+                        .us_per_byte = std::max(expert_us - small_us, 0.0) /
+                                       static_cast<double>(shape_.bytes())};
+    // Nobody tells nodes apart yet: what neighbours measure holds for all.
+    model.inter_node = model.intra_node;
     BMOE_ASSIGN_OR_RETURN(
         const OverlapTimes overlap,
         MeasureOverlap(large.forward_us + large.backward_us, expert_us));

@@ -24,7 +24,8 @@ TEST_P(CalibrationTest, GivesEveryWorkerAValidModel) {
                EXPECT_EQ(model->expert_bytes, kShape.bytes());
                EXPECT_EQ(model->token_bytes, 128);
                EXPECT_GT(model->backward_factor, 0);
-               EXPECT_EQ(model->link_latency_us > 0, workers > 1);
+               EXPECT_EQ(model->intra_node.latency_us > 0, workers > 1);
+               EXPECT_EQ(model->inter_node, model->intra_node);
              });
 }
 

@@ -80,7 +80,7 @@ absl::StatusOr<Report> TrainOneWorker(const TrainOptions& options, int32_t rank,
   CostModel cost;
   cost.expert_launch_us = 1;
   cost.us_per_token = 10;
-  cost.link_us_per_byte = 1e-6;
+  cost.intra_node.us_per_byte = 1e-6;
   cost.expert_bytes = local.expert_bytes;
   cost.token_bytes = options.hidden * 4;
   local.cost_model = cost;

@@ -12,8 +12,9 @@
 namespace balancemoe {
 
 // Draws valid snapshots of every kind: empty and hot experts, homes anywhere,
-// no slots, free and dear links. The same seed gives the same snapshots on
-// every machine, which the distributions of <random> do not promise.
+// no slots, one node or several, free and dear links. The same seed gives the
+// same snapshots on every machine, which the distributions of <random> do not
+// promise.
 class SnapshotGenerator {
  public:
   explicit SnapshotGenerator(uint64_t seed) : random_(seed) {}
@@ -39,6 +40,13 @@ class SnapshotGenerator {
     for (int32_t worker = 0; worker < workers; ++worker) {
       snapshot.spare_slots.push_back(static_cast<int32_t>(Draw(0, 4)));
     }
+    if (Draw(0, 1) == 0) {
+      const int64_t nodes = Draw(1, workers);
+      for (int32_t worker = 0; worker < workers; ++worker) {
+        snapshot.node_of_worker.push_back(
+            static_cast<int32_t>(Draw(0, nodes - 1)));
+      }
+    }
     snapshot.cost = NextCost();
     return snapshot;
   }
@@ -47,15 +55,21 @@ class SnapshotGenerator {
     return {.expert_launch_us = OneOf({0, 5, 20}),
             .us_per_token = OneOf({0.5, 1, 3}),
             .backward_factor = OneOf({0, 1, 2, 2.5}),
-            .link_latency_us = OneOf({0, 3, 30}),
-            .link_us_per_byte = OneOf({0, 0.01, 0.05}),
+            .intra_node = NextLink(),
+            .inter_node = NextLink(),
             .overlap_slowdown = OneOf({1, 1.05, 1.5}),
             .host_cpu_us_per_byte = OneOf({0, 0, 0.01, 0.1}),
             .expert_bytes = Draw(0, 2000),
-            .token_bytes = Draw(0, 20)};
+            .token_bytes = Draw(0, 20),
+            .optimizer_bytes = Draw(0, 6000)};
   }
 
  private:
+  Link NextLink() {
+    return {.latency_us = OneOf({0, 3, 30}),
+            .us_per_byte = OneOf({0, 0.01, 0.05})};
+  }
+
   double OneOf(const std::vector<double>& values) {
     return values[static_cast<size_t>(
         Draw(0, static_cast<int64_t>(values.size()) - 1))];

@@ -16,7 +16,7 @@
 namespace balancemoe {
 
 // Bounds of what traces hold, so that sums of counts never overflow.
-inline constexpr int64_t kMostTraceExperts = int64_t{1} << 16;
+inline constexpr int64_t kMostTraceExperts = int64_t{1} << 14;
 inline constexpr int64_t kMostTraceCells = int64_t{1} << 22;
 inline constexpr int64_t kMostTraceIteration = int64_t{1} << 53;
 inline constexpr int64_t kMostTraceLayer = int64_t{1} << 20;

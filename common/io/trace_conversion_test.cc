@@ -215,7 +215,7 @@ INSTANTIATE_TEST_SUITE_P(
                  "{\"iteration\": 1, \"layer\": 0, \"n\": []}\n",
                  kJsonLines,
                  {.counts_array = "n"},
-                 "t:1: 0 experts; 1 to 65536 are right"}),
+                 "t:1: 0 experts; 1 to 16384 are right"}),
     [](const auto& test_case) { return test_case.param.name; });
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include <variant>
 
 #include "absl/algorithm/container.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -104,7 +105,8 @@ class ProfileParser {
 
   static bool ReadScalar(const YAML::Node& node, std::string& field) {
     field = node.Scalar();
-    return !field.empty();
+    // It goes into reports, tables and pictures.
+    return !field.empty() && absl::c_all_of(field, absl::ascii_isprint);
   }
   static bool ReadScalar(const YAML::Node& node, bool& field) {
     return YAML::convert<bool>::decode(node, field);
@@ -119,7 +121,8 @@ class ProfileParser {
 
   template <typename Field>
   static absl::string_view RightFor(const Field&) {
-    if (std::is_same_v<Field, std::string>) return "a name is right";
+    if (std::is_same_v<Field, std::string>)
+      return "a name of printable ASCII is right";
     if (std::is_same_v<Field, bool>) return "true or false is right";
     if (std::is_same_v<Field, double>) return "a number is right";
     return "a whole number is right";

@@ -163,6 +163,10 @@ INSTANTIATE_TEST_SUITE_P(
                    "p.yaml:9: inter_node.gb_per_s is missing; add it"},
         BadProfile{"KeyTwice", "ffn: 256\n", "ffn: 256\nffn: 256\n",
                    "p.yaml:4: 'ffn' comes twice; keep one"},
+        BadProfile{
+            "NameInBytes", "name: small", "name: \x80small",
+            "p.yaml:1: name is '\\200small'; a name of printable ASCII is "
+            "right"},
         BadProfile{"NoNumber", "tflops: 0.5", "tflops: fast",
                    "p.yaml:6: tflops is 'fast'; a number is right"},
         BadProfile{"NotFinite", "tflops: 0.5", "tflops: inf",

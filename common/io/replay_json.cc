@@ -55,4 +55,9 @@ ordered_json ReplayJson(const ReplayReport& report) {
       {"policies", policies}};
 }
 
+std::string OneLine(const ordered_json& json) {
+  return json.dump(-1, ' ', /*ensure_ascii=*/false,
+                   ordered_json::error_handler_t::replace);
+}
+
 }  // namespace balancemoe

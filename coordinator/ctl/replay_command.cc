@@ -115,7 +115,7 @@ absl::Status ReplayAndShow(const ReplayFlags& flags) {
     BMOE_RETURN_IF_ERROR(RunGnuplot(ReplayPlotScript(report, flags.plot)));
   }
   if (flags.output == "json") {
-    std::cout << ReplayJson(report).dump() << "\n";
+    std::cout << OneLine(ReplayJson(report)) << "\n";
   } else {
     std::cout << ReplayTable(report);
   }

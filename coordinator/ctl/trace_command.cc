@@ -11,6 +11,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/io/input_error.h"
+#include "common/io/replay_json.h"
 #include "common/io/text_file.h"
 #include "common/io/trace_conversion.h"
 #include "common/io/trace_reader.h"
@@ -56,7 +57,7 @@ absl::Status Describe(const DescribeFlags& flags) {
   BMOE_RETURN_IF_ERROR(ValidateExpertsPerWorker(*trace, workers));
   const TraceSummary summary = SummariseTrace(*trace, workers);
   if (flags.output == "json") {
-    std::cout << TraceSummaryJson(summary).dump() << "\n";
+    std::cout << OneLine(TraceSummaryJson(summary)) << "\n";
   } else {
     std::cout << TraceSummaryText(summary);
   }

@@ -4,6 +4,8 @@ option(BALANCEMOE_WARNINGS_AS_ERRORS "Stop at the first warning" OFF)
 option(BALANCEMOE_WITH_GLOO "Build the Gloo transport (CPU processes)" ON)
 option(BALANCEMOE_WITH_TORCH
        "Build everything that needs LibTorch: MoeLayer, train, bench train" ON)
+option(BALANCEMOE_FUZZ
+       "Build the fuzzed readers and what they need, nothing else; with clang" OFF)
 set(LIBTORCH_ROOT "" CACHE PATH
     "LibTorch to build with; empty: .deps/torch, then the active Python's")
 

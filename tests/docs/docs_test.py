@@ -35,16 +35,22 @@ def help_of(command):
                           timeout=60).stdout.replace(str(BIN) + "/", "")
 
 
+def subcommands(command):
+    """Those that a command's help lists, each followed by its own."""
+    section = re.search(r"^Subcommands:\n((?:  .*\n?)+)", help_of(command),
+                        re.MULTILINE)
+    found = []
+    if section:
+        for name in re.findall(r"^  (\S+)", section[1], re.MULTILINE):
+            found += [[*command, name], *subcommands([*command, name])]
+    return found
+
+
 def commands():
-    """All programs, and the subcommands that their help lists."""
+    """All programs and their subcommands."""
     found = []
     for path in sorted(BIN.glob("balancemoe*")):
-        found.append([path.name])
-        section = re.search(r"^Subcommands:\n((?:  .*\n?)+)",
-                            help_of([path.name]), re.MULTILINE)
-        if section:
-            found += [[path.name, name] for name in
-                      re.findall(r"^  (\S+)", section[1], re.MULTILINE)]
+        found += [[path.name], *subcommands([path.name])]
     return found
 
 
@@ -99,8 +105,9 @@ class DocsTest(unittest.TestCase):
                                      f"{where}: ./run has no such command")
                     target = PROGRAM_OF_RUN.get(arguments[0], ["./run"])
                     arguments = arguments[1:]
-                if arguments and (target[0], arguments[0]) in known:
-                    target = [target[0], arguments[0]]
+                while arguments and (*target, arguments[0]) in known:
+                    target = [*target, arguments[0]]
+                    arguments = arguments[1:]
                 if target[0] != "./run" and (target[0],) not in known:
                     continue
                 text = run_help if target[0] == "./run" else help_of(target)

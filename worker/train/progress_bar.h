@@ -5,12 +5,11 @@
 #include <ostream>
 #include <string>
 
-#include "absl/time/time.h"
+#include "common/terminal/progress_line.h"
 
 namespace balancemoe::worker {
 
-// Shows how far a run is: one line that is drawn over on a terminal, a line for
-// every tenth of the way elsewhere. Used from one thread.
+// Shows how far a run is and how it goes. Used from one thread.
 class ProgressBar {
  public:
   struct Options {
@@ -27,22 +26,23 @@ class ProgressBar {
 
   // `out` must outlive the bar.
   ProgressBar(const Options& options, std::ostream& out)
-      : options_(options), out_(out) {}
+      : steps_(options.steps),
+        line_({.label = options.label,
+               .total = options.steps,
+               .terminal = options.terminal},
+              out) {}
 
   // `done` steps of the run have ended. The time left is taken from a running
   // mean of the step times.
   void Update(int64_t done, const Figures& figures);
 
   // Ends the line, so that what follows starts a new one.
-  void Finish();
+  void Finish() { line_.Finish(); }
 
  private:
-  std::string Line(int64_t done, const Figures& figures) const;
-
-  const Options options_;
-  std::ostream& out_;
+  const int64_t steps_;
+  ProgressLine line_;
   double mean_step_ms_ = 0;
-  int64_t tenths_shown_ = -1;
 };
 
 }  // namespace balancemoe::worker

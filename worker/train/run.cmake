@@ -34,8 +34,8 @@ balancemoe_library(
     train_options.cc
     train_report.cc
     worker_place.cc
-  PUBLIC_DEPS balancemoe::planning absl::str_format CLI11::CLI11
-              nlohmann_json::nlohmann_json
+  PUBLIC_DEPS balancemoe::planning balancemoe::terminal absl::str_format
+              CLI11::CLI11 nlohmann_json::nlohmann_json
   PRIVATE_DEPS OpenSSL::Crypto)
 
 if(NOT BALANCEMOE_WITH_TORCH)

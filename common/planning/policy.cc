@@ -9,6 +9,8 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "common/check.h"
+#include "common/planning/fastermoe_paper_policy.h"
+#include "common/planning/fastermoe_policy.h"
 #include "common/planning/pairwise_policy.h"
 #include "common/planning/static_policy.h"
 
@@ -36,6 +38,10 @@ std::unique_ptr<Policy> Make(const PolicyChoice&, const PolicyOptions&) {
 const std::vector<PolicyEntry>& Policies() {
   static const std::vector<PolicyEntry>& policies =
       *new std::vector<PolicyEntry>{
+          {{"fastermoe", {kInline}, Planner::kEveryWorker, std::nullopt},
+           &Make<FasterMoePolicy>},
+          {{"fastermoe-paper", {kInline}, Planner::kEveryWorker, std::nullopt},
+           &Make<FasterMoePaperPolicy>},
           {{"pairwise", {kInline}, Planner::kCoordinator, std::nullopt},
            &Make<PairwisePolicy>,
            true},

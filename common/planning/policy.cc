@@ -12,6 +12,7 @@
 #include "common/planning/fastermoe_paper_policy.h"
 #include "common/planning/fastermoe_policy.h"
 #include "common/planning/pairwise_policy.h"
+#include "common/planning/smartmoe_policy.h"
 #include "common/planning/static_policy.h"
 
 namespace balancemoe {
@@ -45,6 +46,8 @@ const std::vector<PolicyEntry>& Policies() {
           {{"pairwise", {kInline}, Planner::kCoordinator, std::nullopt},
            &Make<PairwisePolicy>,
            true},
+          {{"smartmoe", {kAhead}, Planner::kCoordinator, 0},
+           &Make<SmartMoePolicy>},
           {{"static", {kInline, kAhead, kHybrid}, Planner::kNobody, 0},
            &Make<StaticPolicy>,
            true},

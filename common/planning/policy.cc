@@ -9,6 +9,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "common/check.h"
+#include "common/planning/eplb_policy.h"
 #include "common/planning/fastermoe_paper_policy.h"
 #include "common/planning/fastermoe_policy.h"
 #include "common/planning/pairwise_policy.h"
@@ -39,6 +40,8 @@ std::unique_ptr<Policy> Make(const PolicyChoice&, const PolicyOptions&) {
 const std::vector<PolicyEntry>& Policies() {
   static const std::vector<PolicyEntry>& policies =
       *new std::vector<PolicyEntry>{
+          {{"eplb", {kAhead}, Planner::kCoordinator, std::nullopt},
+           &Make<EplbPolicy>},
           {{"fastermoe", {kInline}, Planner::kEveryWorker, std::nullopt},
            &Make<FasterMoePolicy>},
           {{"fastermoe-paper", {kInline}, Planner::kEveryWorker, std::nullopt},

@@ -12,6 +12,7 @@
 #include "common/planning/eplb_policy.h"
 #include "common/planning/fastermoe_paper_policy.h"
 #include "common/planning/fastermoe_policy.h"
+#include "common/planning/llep_policy.h"
 #include "common/planning/pairwise_policy.h"
 #include "common/planning/smartmoe_policy.h"
 #include "common/planning/static_policy.h"
@@ -46,6 +47,8 @@ const std::vector<PolicyEntry>& Policies() {
            &Make<FasterMoePolicy>},
           {{"fastermoe-paper", {kInline}, Planner::kEveryWorker, std::nullopt},
            &Make<FasterMoePaperPolicy>},
+          {{"llep", {kInline}, Planner::kEveryWorker, std::nullopt},
+           &Make<LlepPolicy>},
           {{"pairwise", {kInline}, Planner::kCoordinator, std::nullopt},
            &Make<PairwisePolicy>,
            true},

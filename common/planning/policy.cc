@@ -16,6 +16,7 @@
 #include "common/planning/pairwise_policy.h"
 #include "common/planning/smartmoe_policy.h"
 #include "common/planning/static_policy.h"
+#include "common/planning/ultraep_policy.h"
 
 namespace balancemoe {
 namespace {
@@ -57,6 +58,8 @@ const std::vector<PolicyEntry>& Policies() {
           {{"static", {kInline, kAhead, kHybrid}, Planner::kNobody, 0},
            &Make<StaticPolicy>,
            true},
+          {{"ultraep", {kInline}, Planner::kEveryWorker, 2},
+           &Make<UltraEpPolicy>},
       };
   return policies;
 }

@@ -13,6 +13,7 @@
 #include "common/planning/fastermoe_paper_policy.h"
 #include "common/planning/fastermoe_policy.h"
 #include "common/planning/llep_policy.h"
+#include "common/planning/pairwise_dp_policy.h"
 #include "common/planning/pairwise_moves_policy.h"
 #include "common/planning/pairwise_policy.h"
 #include "common/planning/smartmoe_policy.h"
@@ -54,6 +55,8 @@ const std::vector<PolicyEntry>& Policies() {
           {{"pairwise", {kInline}, Planner::kCoordinator, std::nullopt},
            &Make<PairwisePolicy>,
            true},
+          {{"pairwise-dp", {kInline}, Planner::kCoordinator, std::nullopt},
+           &Make<PairwiseDpPolicy>},
           {{"pairwise-moves", {kInline}, Planner::kCoordinator, std::nullopt},
            &Make<PairwiseMovesPolicy>},
           {{"smartmoe", {kAhead}, Planner::kCoordinator, 0},

@@ -27,9 +27,9 @@ const LayerTiming* LayerForecaster::TimeUnder(double give_up_us,
   ShareTokens(loads, use.lends);
   // Early transfers travel first.
   if (use.early_moves) AddMoves(loads, use);
-  AddLends(loads, use.lends.first(use.early_lends), true);
+  AddLends(loads, use.lends.first(use.early_lends), use.fan_out, true);
   if (!use.early_moves) AddMoves(loads, use);
-  AddLends(loads, use.lends.subspan(use.early_lends), false);
+  AddLends(loads, use.lends.subspan(use.early_lends), use.fan_out, false);
   for (size_t i = 0; i < workers_.size(); ++i) {
     work_.workers.push_back(WorkOf(workers_[i], cost_));
     work_.nodes.push_back(loads.node(WorkerRank(static_cast<int32_t>(i))));
@@ -80,17 +80,20 @@ void LayerForecaster::AddMoves(const LayerLoads& loads, const LayerUse& use) {
 }
 
 void LayerForecaster::AddLends(const LayerLoads& loads,
-                               absl::Span<const Lend> lends, bool early) {
+                               absl::Span<const Lend> lends, FanOut fan_out,
+                               bool early) {
   for (size_t i = 0; i < lends.size();) {
     TimedTransfer transfer = {.from = lends[i].from.index(),
                               .begin_copy = work_.copies.size(),
                               .early = early};
     const ExpertId expert = lends[i].expert;
-    for (; i < lends.size() && lends[i].expert == expert; ++i) {
+    do {
       work_.copies.push_back(
           {lends[i].to.index(),
            ExpertComputeUs(cost_, TokensOf(loads, lends[i]))});
-    }
+      ++i;
+    } while (fan_out == FanOut::kCheapest && i < lends.size() &&
+             lends[i].expert == expert);
     transfer.end_copy = work_.copies.size();
     work_.transfers.push_back(transfer);
   }

@@ -23,6 +23,7 @@ struct LayerUse {
   // So many of the lends, and the moves or not, were planned ahead.
   size_t early_lends = 0;
   bool early_moves = false;
+  FanOut fan_out = FanOut::kCheapest;
   // Planning on the critical path.
   double planning_us = 0;
 };
@@ -50,7 +51,7 @@ class LayerForecaster {
   void ShareTokens(const LayerLoads& loads, absl::Span<const Lend> lends);
   void AddMoves(const LayerLoads& loads, const LayerUse& use);
   void AddLends(const LayerLoads& loads, absl::Span<const Lend> lends,
-                bool early);
+                FanOut fan_out, bool early);
 
   const CostModel cost_;
   LayerTimer timer_;

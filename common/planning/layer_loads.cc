@@ -77,6 +77,15 @@ LayerLoads::LayerLoads(absl::Span<const int64_t> tokens_of_expert,
   SumWorkers();
 }
 
+LayerLoads LayerLoads::WithHomes(
+    absl::Span<const WorkerRank> home_of_expert) const {
+  LayerLoads moved = *this;
+  moved.homes_.assign(home_of_expert.begin(), home_of_expert.end());
+  moved.workers_.assign(workers_.size(), {});
+  moved.SumWorkers();
+  return moved;
+}
+
 void LayerLoads::SumNodes() {
   num_nodes_ = 1 + *std::max_element(nodes_.begin(), nodes_.end());
   const size_t experts = tokens_of_expert_.size();

@@ -65,6 +65,10 @@ class LayerLoads {
              absl::Span<const WorkerRank> home_of_expert,
              absl::Span<const int32_t> node_of_worker);
 
+  // The same loads with experts at other homes. What this refers to must
+  // outlive the result.
+  LayerLoads WithHomes(absl::Span<const WorkerRank> home_of_expert) const;
+
   int32_t num_workers() const { return static_cast<int32_t>(workers_.size()); }
   int32_t num_experts() const {
     return static_cast<int32_t>(tokens_of_expert_.size());

@@ -55,7 +55,7 @@ struct Remaining {
 class PairSearch {
  public:
   PairSearch(const LayerSnapshot& snapshot, const LayerLoads& loads,
-             BySide<WorkerRank> ranks, int64_t budget)
+             BySide<WorkerRank> ranks, int64_t budget, PairTransfer kind)
       : loads_(loads),
         cost_(snapshot.cost),
         transfer_us_(
@@ -64,10 +64,11 @@ class PairSearch {
         host_us_(static_cast<double>(snapshot.cost.expert_bytes) *
                  snapshot.cost.host_cpu_us_per_byte),
         ranks_(ranks),
+        kind_(kind),
         timer_(snapshot.cost) {
+    const std::vector<int32_t> slots = UsableSlots(snapshot);
     for (const size_t side : {0, 1}) {
-      slots_[side] =
-          static_cast<size_t>(snapshot.spare_slots[ranks[side].index()]);
+      slots_[side] = static_cast<size_t>(slots[ranks[side].index()]);
     }
     for (const WorkerRank rank : ranks) work_.nodes.push_back(loads.node(rank));
     FindCandidates(snapshot);
@@ -173,7 +174,8 @@ class PairSearch {
       const Candidate& candidate = candidates_[index];
       work_.transfers.push_back({.from = candidate.home,
                                  .begin_copy = work_.copies.size(),
-                                 .end_copy = work_.copies.size() + 1});
+                                 .end_copy = work_.copies.size() + 1,
+                                 .move = kind_ == PairTransfer::kMove});
       work_.copies.push_back({Other(candidate.home), candidate.compute_us});
     }
     timer_.Time(work_, timing_);
@@ -278,6 +280,7 @@ class PairSearch {
   // Processor time that a transfer takes from the compute of each end.
   const double host_us_;
   const BySide<WorkerRank> ranks_;
+  const PairTransfer kind_;
   BySide<size_t> slots_ = {};
   // Most tokens first, then by id: the order of travel.
   std::vector<Candidate> candidates_;
@@ -300,27 +303,32 @@ Score PairSearch::Bound(const Set& set, size_t next) const {
   // What the bound leaves out (slower compute under a transfer, waiting) only
   // adds time.
   const double host_us = static_cast<double>(set.lends() + 1) * host_us_;
+  // What a gradient costs on its way home; moves have none.
+  const bool returns = kind_ == PairTransfer::kLend;
+  const double return_host_us = returns ? host_us : 0;
+  const double return_us = returns ? transfer_us_ : 0;
   double forward_us = 0;
   double backward_us = 0;
-  double both_us = 0;
+  double exchanges_us = 0;
   double total_us = 0;
   for (const size_t side : {0, 1}) {
     const double exchange_us = ExchangeBoundUs(set, next, side);
-    const double path_us = 2 * exchange_us + host_us;
     const double compute_us = ComputeBoundUs(set, next, side);
-    forward_us = std::max({forward_us, path_us + compute_us,
+    forward_us = std::max({forward_us, 2 * exchange_us + host_us + compute_us,
                            2 * exchange_us + set.borrowed_done_us[side]});
     backward_us = std::max(
-        {backward_us, path_us + cost_.backward_factor * compute_us,
-         exchange_us + static_cast<double>(set.borrowed[side]) * transfer_us_});
-    both_us += path_us;
+        {backward_us,
+         2 * exchange_us + return_host_us + cost_.backward_factor * compute_us,
+         exchange_us + static_cast<double>(set.borrowed[side]) * return_us});
+    exchanges_us += 2 * exchange_us;
     total_us += ComputeUs(set.tokens[side].staying_experts +
                               static_cast<int64_t>(set.borrowed[side]),
                           set.tokens[side].computed);
   }
-  forward_us = std::max(forward_us, (both_us + total_us) / 2);
-  backward_us =
-      std::max(backward_us, (both_us + cost_.backward_factor * total_us) / 2);
+  forward_us = std::max(forward_us, host_us + (exchanges_us + total_us) / 2);
+  backward_us = std::max(
+      backward_us,
+      return_host_us + (exchanges_us + cost_.backward_factor * total_us) / 2);
   // One less, for what rounding may have added.
   return {Picoseconds(forward_us + backward_us) - 1, set.lends() + 1};
 }
@@ -328,8 +336,9 @@ Score PairSearch::Bound(const Set& set, size_t next) const {
 }  // namespace
 
 PairLends FindPairLends(const LayerSnapshot& snapshot, const LayerLoads& loads,
-                        WorkerRank first, WorkerRank second, int64_t budget) {
-  return PairSearch(snapshot, loads, {first, second}, budget).Run();
+                        WorkerRank first, WorkerRank second, int64_t budget,
+                        PairTransfer kind) {
+  return PairSearch(snapshot, loads, {first, second}, budget, kind).Run();
 }
 
 }  // namespace balancemoe

@@ -16,6 +16,14 @@ namespace balancemoe {
 // completely.
 inline constexpr size_t kExactPairExperts = 16;
 
+// What becomes of an expert that goes to the other side.
+enum class PairTransfer {
+  // Its gradient comes home.
+  kLend,
+  // Its home changes: optimizer state follows, and no gradient returns.
+  kMove,
+};
+
 // The best lends between two workers.
 struct PairLends {
   // In the order in which they travel: most tokens first, so that the borrower
@@ -33,10 +41,13 @@ struct PairLends {
 // respects spare slots; deterministic. Times are equal when they are in whole
 // picoseconds, so that a rounding error in the last bit never buys a transfer.
 //
+// With PairTransfer::kMove the lends stand for moves and are timed as such.
+//
 // Pairs over kExactPairExperts stop after timing sets that add up to `budget`
 // lends. `snapshot` and `loads` belong together.
 PairLends FindPairLends(const LayerSnapshot& snapshot, const LayerLoads& loads,
-                        WorkerRank first, WorkerRank second, int64_t budget);
+                        WorkerRank first, WorkerRank second, int64_t budget,
+                        PairTransfer kind = PairTransfer::kLend);
 
 }  // namespace balancemoe
 

@@ -56,6 +56,15 @@ enum class SplitRule {
   kMinMax,
 };
 
+// How an expert that several workers borrow reaches them, and its gradients
+// come home.
+enum class FanOut {
+  // As a relay, as a tree or one by one, whichever is cheapest.
+  kCheapest,
+  // From home to each of them, as systems without relays do.
+  kOneByOne,
+};
+
 // What a policy decides for one layer.
 struct LayerPlan {
   // Take effect before the lends, whose `from` is the home after them.
@@ -63,6 +72,7 @@ struct LayerPlan {
   // In the order in which they travel; those of one expert stand together.
   std::vector<Lend> lends;
   SplitRule split = SplitRule::kExact;
+  FanOut fan_out = FanOut::kCheapest;
   // Forecast of the layer's time, forward and backward, without and with the
   // plan.
   double predicted_before_us = 0;

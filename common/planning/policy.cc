@@ -10,8 +10,16 @@
 #include "absl/strings/str_split.h"
 #include "common/check.h"
 #include "common/planning/adaptive_policy.h"
+#include "common/planning/eplb_policy.h"
+#include "common/planning/fastermoe_paper_policy.h"
+#include "common/planning/fastermoe_policy.h"
+#include "common/planning/llep_policy.h"
+#include "common/planning/pairwise_dp_policy.h"
+#include "common/planning/pairwise_moves_policy.h"
 #include "common/planning/pairwise_policy.h"
+#include "common/planning/smartmoe_policy.h"
 #include "common/planning/static_policy.h"
+#include "common/planning/ultraep_policy.h"
 
 namespace balancemoe {
 namespace {
@@ -49,12 +57,28 @@ const std::vector<PolicyEntry>& Policies() {
             /*bound_by_option=*/true},
            &MakeAdaptive,
            false},
+          {{"eplb", {kAhead}, Planner::kCoordinator, std::nullopt},
+           &Make<EplbPolicy>},
+          {{"fastermoe", {kInline}, Planner::kEveryWorker, std::nullopt},
+           &Make<FasterMoePolicy>},
+          {{"fastermoe-paper", {kInline}, Planner::kEveryWorker, std::nullopt},
+           &Make<FasterMoePaperPolicy>},
+          {{"llep", {kInline}, Planner::kEveryWorker, std::nullopt},
+           &Make<LlepPolicy>},
           {{"pairwise", {kInline}, Planner::kCoordinator, std::nullopt},
            &Make<PairwisePolicy>,
            true},
+          {{"pairwise-dp", {kInline}, Planner::kCoordinator, std::nullopt},
+           &Make<PairwiseDpPolicy>},
+          {{"pairwise-moves", {kInline}, Planner::kCoordinator, std::nullopt},
+           &Make<PairwiseMovesPolicy>},
+          {{"smartmoe", {kAhead}, Planner::kCoordinator, 0},
+           &Make<SmartMoePolicy>},
           {{"static", {kInline, kAhead, kHybrid}, Planner::kNobody, 0},
            &Make<StaticPolicy>,
            true},
+          {{"ultraep", {kInline}, Planner::kEveryWorker, 2},
+           &Make<UltraEpPolicy>},
       };
   return policies;
 }

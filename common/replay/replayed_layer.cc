@@ -93,6 +93,7 @@ void ReplayedLayer::Measure(const LayerLoads& loads, const LayerPlan& plan,
                   .lends = lends_,
                   .early_lends = planned_lends_,
                   .early_moves = !inline_,
+                  .fan_out = plan.fan_out,
                   .planning_us = PlanningUs(plan.searched)};
   const LayerTiming& timing = forecaster_.Time(loads, use);
   decision.layer_us = timing.layer_us();

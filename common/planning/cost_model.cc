@@ -1,5 +1,6 @@
 #include "common/planning/cost_model.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "absl/strings/str_cat.h"
@@ -17,11 +18,10 @@ absl::Status CheckAtLeast(absl::string_view field, double value,
                    "; it must be a number >= ", lowest));
 }
 
-template <typename T>
-T Mean(absl::Span<const CostModel> models, T CostModel::*field) {
-  T sum = 0;
-  for (const CostModel& model : models) sum += model.*field;
-  return sum / static_cast<T>(models.size());
+absl::Status CheckLink(absl::string_view field, const Link& link) {
+  BMOE_RETURN_IF_ERROR(
+      CheckAtLeast(absl::StrCat(field, ".latency_us"), link.latency_us, 0));
+  return CheckAtLeast(absl::StrCat(field, ".us_per_byte"), link.us_per_byte, 0);
 }
 
 }  // namespace
@@ -36,30 +36,44 @@ absl::Status ValidateCostModel(const CostModel& model) {
   }
   BMOE_RETURN_IF_ERROR(
       CheckAtLeast("backward_factor", model.backward_factor, 0));
-  BMOE_RETURN_IF_ERROR(
-      CheckAtLeast("link_latency_us", model.link_latency_us, 0));
-  BMOE_RETURN_IF_ERROR(
-      CheckAtLeast("link_us_per_byte", model.link_us_per_byte, 0));
+  BMOE_RETURN_IF_ERROR(CheckLink("intra_node", model.intra_node));
+  BMOE_RETURN_IF_ERROR(CheckLink("inter_node", model.inter_node));
   BMOE_RETURN_IF_ERROR(
       CheckAtLeast("overlap_slowdown", model.overlap_slowdown, 1));
   BMOE_RETURN_IF_ERROR(
       CheckAtLeast("host_cpu_us_per_byte", model.host_cpu_us_per_byte, 0));
   BMOE_RETURN_IF_ERROR(
       CheckAtLeast("expert_bytes", static_cast<double>(model.expert_bytes), 0));
-  return CheckAtLeast("token_bytes", static_cast<double>(model.token_bytes), 0);
+  BMOE_RETURN_IF_ERROR(
+      CheckAtLeast("token_bytes", static_cast<double>(model.token_bytes), 0));
+  BMOE_RETURN_IF_ERROR(CheckAtLeast(
+      "optimizer_bytes", static_cast<double>(model.optimizer_bytes), 0));
+  return CheckAtLeast("plan_latency_us", model.plan_latency_us, 0);
 }
 
 CostModel MeanCostModel(absl::Span<const CostModel> models) {
-  CostModel mean;
+  CostModel mean = models.front();
+  // Divided before they are added: the sum of finite numbers may not be finite.
+  const double n = static_cast<double>(models.size());
+  const auto average = [&](auto field) {
+    double sum = 0;
+    for (const CostModel& model : models) sum += field(model) / n;
+    return sum;
+  };
   for (const auto field :
        {&CostModel::expert_launch_us, &CostModel::us_per_token,
-        &CostModel::backward_factor, &CostModel::link_latency_us,
-        &CostModel::link_us_per_byte, &CostModel::overlap_slowdown,
-        &CostModel::host_cpu_us_per_byte}) {
-    mean.*field = Mean(models, field);
+        &CostModel::backward_factor, &CostModel::overlap_slowdown,
+        &CostModel::host_cpu_us_per_byte, &CostModel::plan_latency_us}) {
+    mean.*field = average([&](const CostModel& model) { return model.*field; });
   }
-  mean.expert_bytes = Mean(models, &CostModel::expert_bytes);
-  mean.token_bytes = Mean(models, &CostModel::token_bytes);
+  for (const auto link : {&CostModel::intra_node, &CostModel::inter_node}) {
+    for (const auto field : {&Link::latency_us, &Link::us_per_byte}) {
+      mean.*link.*field =
+          average([&](const CostModel& model) { return model.*link.*field; });
+    }
+  }
+  // Rounding may have taken it below.
+  mean.overlap_slowdown = std::max(1.0, mean.overlap_slowdown);
   return mean;
 }
 

@@ -2,24 +2,13 @@
 
 #include <algorithm>
 #include <functional>
-#include <limits>
 
 namespace balancemoe {
-namespace {
-
-constexpr double kNever = std::numeric_limits<double>::infinity();
-
-}  // namespace
 
 double ExpertComputeUs(const CostModel& cost, int64_t tokens) {
   if (tokens == 0) return 0;
   return cost.expert_launch_us +
          static_cast<double>(tokens) * cost.us_per_token;
-}
-
-double TransferUs(const CostModel& cost) {
-  return cost.link_latency_us +
-         static_cast<double>(cost.expert_bytes) * cost.link_us_per_byte;
 }
 
 WorkerWork WorkOf(const WorkerTokens& tokens, const CostModel& cost) {
@@ -29,184 +18,233 @@ WorkerWork WorkOf(const WorkerTokens& tokens, const CostModel& cost) {
   work.staying_us =
       static_cast<double>(tokens.staying_experts) * cost.expert_launch_us +
       static_cast<double>(tokens.staying) * cost.us_per_token;
-  const int64_t travelling =
-      std::max(tokens.computed - tokens.local, tokens.routed - tokens.local);
-  if (travelling > 0) {
-    work.all_to_all_us =
-        cost.link_latency_us + static_cast<double>(travelling) *
-                                   static_cast<double>(cost.token_bytes) *
-                                   cost.link_us_per_byte;
+  for (size_t link = 0; link < kLinkClasses; ++link) {
+    const int64_t travelling = std::max(tokens.in[link], tokens.out[link]);
+    if (travelling <= 0) continue;
+    const double bytes =
+        static_cast<double>(travelling) * static_cast<double>(cost.token_bytes);
+    work.exchange_us =
+        std::max(work.exchange_us,
+                 cost.link(static_cast<LinkClass>(link)).TransferUs(bytes));
   }
   return work;
 }
 
-LayerTimer::LayerTimer(const CostModel& cost)
-    : cost_(cost), transfer_us_(TransferUs(cost)) {}
-
-void LayerTimer::Time(absl::Span<const WorkerWork> workers,
-                      absl::Span<const TimedLend> lends,
-                      absl::Span<WorkerTimes> times) {
-  workers_.resize(workers.size());
-  TimeForward(workers, lends, times);
-  TimeBackward(workers, lends, times);
+void LayerWork::Clear() {
+  workers.clear();
+  nodes.clear();
+  transfers.clear();
+  copies.clear();
+  planning_us = 0;
 }
 
-// The exchange of tokens that opens a pass has the lanes first.
-void LayerTimer::ClearLanes(absl::Span<const WorkerWork> workers) {
-  for (size_t i = 0; i < workers.size(); ++i) {
-    for (Lane* lane : {&workers_[i].send, &workers_[i].receive}) {
-      lane->busy.clear();
-      lane->free_us = workers[i].all_to_all_us;
+void LayerTimer::Time(const LayerWork& work, LayerTiming& timing) {
+  work_ = &work;
+  workers_.resize(work.workers.size());
+  TimeUndisturbed(timing);
+  TimeForward(timing);
+  TimeBackward(timing);
+  timing.forward_us += work.planning_us;
+}
+
+void LayerTimer::TimeUndisturbed(LayerTiming& timing) {
+  for (size_t i = 0; i < workers_.size(); ++i) {
+    workers_[i].compute_us = work_->workers[i].staying_us;
+    workers_[i].borrowed.clear();
+  }
+  for (const TimedCopy& copy : work_->copies) {
+    workers_[copy.worker].compute_us += copy.compute_us;
+  }
+  double forward_us = 0;
+  double backward_us = 0;
+  for (size_t i = 0; i < workers_.size(); ++i) {
+    const double exchanges_us = 2 * work_->workers[i].exchange_us;
+    const double compute_us = workers_[i].compute_us;
+    forward_us = std::max(forward_us, exchanges_us + compute_us);
+    backward_us = std::max(backward_us,
+                           exchanges_us + cost_.backward_factor * compute_us);
+  }
+  timing.undisturbed_us = forward_us + backward_us;
+  early_us_ = -forward_us;
+}
+
+// Early transfers have the lanes from one forward time before the layer; the
+// exchange that opens the pass has them before the others.
+void LayerTimer::SendParameters() {
+  const auto& transfers = work_->transfers;
+  const bool any_early = !transfers.empty() && transfers.front().early;
+  lanes_.Begin(cost_, work_->nodes, any_early ? early_us_ : 0);
+  states_.clear();
+  size_t next = 0;
+  for (; next < transfers.size() && transfers[next].early; ++next) {
+    SendTransfer(next, early_us_);
+  }
+  for (size_t i = 0; i < workers_.size(); ++i) {
+    lanes_.Reserve(i, work_->workers[i].exchange_us);
+  }
+  for (; next < transfers.size(); ++next) SendTransfer(next, 0);
+  for (const TimedTransfer& transfer : transfers) {
+    if (transfer.move) {
+      SendOptimizerState(transfer, transfer.early ? early_us_ : 0);
     }
   }
 }
 
-// Sends one expert as soon as both lanes are free; returns its arrival.
-double LayerTimer::Occupy(Lane& sending, Lane& receiving, double earliest_us) {
-  const double begin_us =
-      std::max({sending.free_us, receiving.free_us, earliest_us});
-  const double end_us = begin_us + transfer_us_;
-  for (Lane* lane : {&sending, &receiving}) {
-    lane->free_us = end_us;
-    lane->busy.push_back({begin_us, end_us});
+void LayerTimer::SendTransfer(size_t index, double earliest_us) {
+  const TimedTransfer& transfer = work_->transfers[index];
+  others_.clear();
+  for (size_t i = transfer.begin_copy; i < transfer.end_copy; ++i) {
+    others_.push_back(work_->copies[i].worker);
   }
-  return end_us;
-}
-
-// When `work_us` of compute ends that begins at `begin_us`: slower while one of
-// the worker's transfers is under way.
-double LayerTimer::Compute(const Worker& worker, double begin_us,
-                           double work_us) const {
-  if (cost_.overlap_slowdown == 1) return begin_us + work_us;
-  double now_us = begin_us;
-  while (true) {
-    bool busy = false;
-    double change_us = kNever;
-    for (const Lane* lane : {&worker.send, &worker.receive}) {
-      const auto next = std::upper_bound(
-          lane->busy.begin(), lane->busy.end(), now_us,
-          [](double time, const Interval& span) { return time < span.end_us; });
-      if (next == lane->busy.end()) continue;
-      const bool under_way = next->begin_us <= now_us;
-      busy = busy || under_way;
-      change_us =
-          std::min(change_us, under_way ? next->end_us : next->begin_us);
-    }
-    const double pace = busy ? cost_.overlap_slowdown : 1;
-    if (now_us + work_us * pace <= change_us) return now_us + work_us * pace;
-    work_us -= (change_us - now_us) / pace;
-    now_us = change_us;
+  arrivals_us_.resize(others_.size());
+  lanes_.Send(Lanes::Direction::kFromHome, transfer.from, others_,
+              static_cast<double>(cost_.expert_bytes), earliest_us,
+              absl::MakeSpan(arrivals_us_));
+  for (size_t i = 0; i < others_.size(); ++i) {
+    const size_t copy = transfer.begin_copy + i;
+    // Nobody waits for a replica that the split does not use.
+    if (work_->copies[copy].compute_us == 0) continue;
+    workers_[others_[i]].borrowed.push_back({arrivals_us_[i], copy, index});
   }
 }
 
-// Processor time that this pass's transfers take from the worker's compute.
-double LayerTimer::HostUs(const Worker& worker) const {
-  return static_cast<double>(worker.send.busy.size() +
-                             worker.receive.busy.size()) *
-         static_cast<double>(cost_.expert_bytes) * cost_.host_cpu_us_per_byte;
+void LayerTimer::SendOptimizerState(const TimedTransfer& transfer,
+                                    double earliest_us) {
+  const size_t to = work_->copies[transfer.begin_copy].worker;
+  const auto bytes = static_cast<double>(cost_.optimizer_bytes);
+  double end_us = 0;
+  lanes_.Send(Lanes::Direction::kFromHome, transfer.from,
+              absl::MakeConstSpan(&to, 1), bytes, earliest_us,
+              absl::MakeSpan(&end_us, 1));
+  const double duration_us =
+      cost_.link(lanes_.ClassBetween(transfer.from, to)).TransferUs(bytes);
+  states_.push_back({transfer.from, to, end_us - duration_us, end_us});
 }
 
-void LayerTimer::TimeForward(absl::Span<const WorkerWork> workers,
-                             absl::Span<const TimedLend> lends,
-                             absl::Span<WorkerTimes> times) {
-  ClearLanes(workers);
-  for (Worker& worker : workers_) worker.borrowed.clear();
-  for (size_t i = 0; i < lends.size(); ++i) {
-    Worker& borrower = workers_[lends[i].to];
-    const double arrival_us =
-        Occupy(workers_[lends[i].from].send, borrower.receive, 0);
-    borrower.borrowed.push_back({arrival_us, i});
-  }
-  for (size_t i = 0; i < workers.size(); ++i) {
-    const Worker& worker = workers_[i];
+void LayerTimer::TimeForward(LayerTiming& timing) {
+  timing.workers.assign(workers_.size(), {});
+  timing.forward_us = 0;
+  SendParameters();
+  for (size_t i = 0; i < workers_.size(); ++i) {
+    Worker& worker = workers_[i];
+    std::sort(worker.borrowed.begin(), worker.borrowed.end(),
+              [](const Borrowed& a, const Borrowed& b) {
+                return std::pair(a.arrival_us, a.copy) <
+                       std::pair(b.arrival_us, b.copy);
+              });
+    const BusySpans& busy = lanes_.busy(i);
+    const double slowdown = cost_.overlap_slowdown;
+    // What went early slowed the layer that it ran under, which has the same
+    // compute as this one.
+    const double slowed_us =
+        std::min(busy.BusyBefore(0), worker.compute_us * slowdown);
     double now_us =
-        Compute(worker, workers[i].all_to_all_us, workers[i].staying_us) +
-        HostUs(worker);
+        work_->workers[i].exchange_us + slowed_us * (1 - 1 / slowdown);
+    now_us = busy.Advance(now_us, work_->workers[i].staying_us, slowdown) +
+             lanes_.host_us(i);
     for (const Borrowed& borrowed : worker.borrowed) {
-      now_us = Compute(worker, std::max(now_us, borrowed.arrival_us),
-                       lends[borrowed.lend].compute_us);
+      now_us = busy.Advance(std::max(now_us, borrowed.arrival_us),
+                            work_->copies[borrowed.copy].compute_us, slowdown);
     }
-    times[i].forward_us = now_us + workers[i].all_to_all_us;
+    timing.workers[i].forward_us = now_us + work_->workers[i].exchange_us;
+    timing.forward_us =
+        std::max(timing.forward_us, timing.workers[i].forward_us);
   }
 }
 
-double LayerTimer::BorrowedBackwardEnd(
-    const Worker& worker, absl::Span<const TimedLend> lends) const {
+double LayerTimer::BorrowedBackwardEnd(const Worker& worker) const {
   const Borrowed& current = worker.borrowed[worker.remaining - 1];
-  return Compute(worker, worker.began_us,
-                 cost_.backward_factor * lends[current.lend].compute_us);
+  const TimedCopy& copy = work_->copies[current.copy];
+  return lanes_.busy(copy.worker)
+      .Advance(worker.began_us, cost_.backward_factor * copy.compute_us,
+               cost_.overlap_slowdown);
 }
 
 // Runs the borrowed experts' backward, the last arrived first as autograd does,
 // and sends each gradient home when it is there, in order of time.
-void LayerTimer::ReturnGradients(absl::Span<const TimedLend> lends) {
-  using End = std::pair<double, size_t>;
-  std::priority_queue<End, std::vector<End>, std::greater<End>> ends;
+void LayerTimer::RunBorrowedBackward() {
+  pending_.assign(work_->transfers.size(), 0);
+  ends_.clear();
   for (size_t i = 0; i < workers_.size(); ++i) {
     if (workers_[i].remaining == 0) continue;
-    ends.emplace(BorrowedBackwardEnd(workers_[i], lends), i);
-  }
-  while (!ends.empty()) {
-    const auto [end_us, index] = ends.top();
-    ends.pop();
-    Worker& borrower = workers_[index];
-    // A gradient that has come in meanwhile may have slowed this worker down;
-    // nothing that starts later can.
-    const double slowed_us = BorrowedBackwardEnd(borrower, lends);
-    if (slowed_us > end_us) {
-      ends.emplace(slowed_us, index);
-      continue;
+    for (const Borrowed& borrowed : workers_[i].borrowed) {
+      ++pending_[borrowed.transfer];
     }
-    const size_t lend = borrower.borrowed[--borrower.remaining].lend;
-    Occupy(borrower.send, workers_[lends[lend].from].receive, end_us);
-    borrower.began_us = end_us;
-    if (borrower.remaining == 0) continue;
-    ends.emplace(BorrowedBackwardEnd(borrower, lends), index);
+    ends_.emplace_back(BorrowedBackwardEnd(workers_[i]), i);
+  }
+  const auto later = std::greater<>();
+  std::make_heap(ends_.begin(), ends_.end(), later);
+  while (!ends_.empty()) {
+    std::pop_heap(ends_.begin(), ends_.end(), later);
+    const auto [end_us, index] = ends_.back();
+    ends_.pop_back();
+    Worker& worker = workers_[index];
+    // A gradient on its way may have slowed this worker down meanwhile; nothing
+    // that starts later can.
+    const double slowed_us = BorrowedBackwardEnd(worker);
+    if (slowed_us <= end_us) {
+      FinishBorrowed(worker.borrowed[--worker.remaining], end_us);
+      worker.began_us = end_us;
+      if (worker.remaining == 0) continue;
+    }
+    ends_.emplace_back(BorrowedBackwardEnd(worker), index);
+    std::push_heap(ends_.begin(), ends_.end(), later);
   }
 }
 
-void LayerTimer::TimeBackward(absl::Span<const WorkerWork> workers,
-                              absl::Span<const TimedLend> lends,
-                              absl::Span<WorkerTimes> times) {
-  ClearLanes(workers);
-  for (size_t i = 0; i < workers.size(); ++i) {
-    workers_[i].remaining = workers_[i].borrowed.size();
-    workers_[i].began_us = workers[i].all_to_all_us;
+// Sends a gradient home, or along the chain once all on it have theirs.
+void LayerTimer::FinishBorrowed(const Borrowed& borrowed, double end_us) {
+  const TimedTransfer& transfer = work_->transfers[borrowed.transfer];
+  --pending_[borrowed.transfer];
+  if (transfer.move) return;
+  others_.clear();
+  for (size_t i = transfer.begin_copy; i < transfer.end_copy; ++i) {
+    const TimedCopy& copy = work_->copies[i];
+    if (copy.compute_us > 0) others_.push_back(copy.worker);
   }
-  if (!lends.empty()) ReturnGradients(lends);
-  for (size_t i = 0; i < workers.size(); ++i) {
+  if (lanes_.KindOfRoute(transfer.from, others_) == RouteKind::kApart) {
+    others_.assign(1, work_->copies[borrowed.copy].worker);
+  } else if (pending_[borrowed.transfer] > 0) {
+    return;
+  }
+  arrivals_us_.resize(others_.size());
+  lanes_.Send(Lanes::Direction::kToHome, transfer.from, others_,
+              static_cast<double>(cost_.expert_bytes), end_us,
+              absl::MakeSpan(arrivals_us_));
+  double& home_us = workers_[transfer.from].gradients_home_us;
+  home_us = std::max(home_us, arrivals_us_.back());
+}
+
+void LayerTimer::TimeBackward(LayerTiming& timing) {
+  lanes_.Begin(cost_, work_->nodes, 0);
+  timing.backward_us = 0;
+  for (size_t i = 0; i < workers_.size(); ++i) {
+    lanes_.Reserve(i, work_->workers[i].exchange_us);
+    workers_[i].remaining = workers_[i].borrowed.size();
+    workers_[i].began_us = work_->workers[i].exchange_us;
+    workers_[i].gradients_home_us = 0;
+  }
+  for (const StateTransfer& state : states_) {
+    const double end_us = state.end_us - timing.forward_us;
+    if (end_us <= 0) continue;
+    lanes_.Continue(state.from, state.to, state.begin_us - timing.forward_us,
+                    end_us);
+    timing.backward_us = std::max(timing.backward_us, end_us);
+  }
+  RunBorrowedBackward();
+  for (size_t i = 0; i < workers_.size(); ++i) {
     const Worker& worker = workers_[i];
     const double computed_us =
-        Compute(worker, worker.began_us,
-                cost_.backward_factor * workers[i].staying_us) +
-        HostUs(worker);
-    times[i].backward_us = computed_us + workers[i].all_to_all_us;
-    if (worker.receive.busy.empty()) continue;
-    times[i].backward_us =
-        std::max(times[i].backward_us, worker.receive.free_us);
+        lanes_.busy(i).Advance(
+            worker.began_us,
+            cost_.backward_factor * work_->workers[i].staying_us,
+            cost_.overlap_slowdown) +
+        lanes_.host_us(i);
+    timing.workers[i].backward_us = std::max(
+        computed_us + work_->workers[i].exchange_us, worker.gradients_home_us);
+    timing.backward_us =
+        std::max(timing.backward_us, timing.workers[i].backward_us);
   }
-}
-
-LayerTiming TimeLayer(const LayerLoads& loads, const CostModel& cost,
-                      absl::Span<const Lend> lends) {
-  std::vector<WorkerWork> work;
-  for (const WorkerTokens& tokens : loads.WorkersUnder(lends)) {
-    work.push_back(WorkOf(tokens, cost));
-  }
-  std::vector<TimedLend> timed;
-  timed.reserve(lends.size());
-  for (const Lend& lend : lends) {
-    timed.push_back({lend.from.index(), lend.to.index(),
-                     ExpertComputeUs(cost, loads.TokensOfExpert(lend.expert))});
-  }
-  LayerTiming timing;
-  timing.workers.resize(work.size());
-  LayerTimer(cost).Time(work, timed, absl::MakeSpan(timing.workers));
-  for (const WorkerTimes& times : timing.workers) {
-    timing.forward_us = std::max(timing.forward_us, times.forward_us);
-    timing.backward_us = std::max(timing.backward_us, times.backward_us);
-  }
-  return timing;
 }
 
 }  // namespace balancemoe

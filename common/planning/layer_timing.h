@@ -3,43 +3,65 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <queue>
 #include <utility>
 #include <vector>
 
 #include "absl/types/span.h"
 #include "common/planning/cost_model.h"
+#include "common/planning/lanes.h"
 #include "common/planning/layer_loads.h"
-#include "common/planning/plan.h"
 
 namespace balancemoe {
 
 // The timing rule (docs/planning.md): how long a layer takes when its experts
-// are lent in a given way. Every policy and every forecast asks here.
+// are computed in a given way. Every policy, forecast and replay asks here.
 
 // Forward compute of one expert; nothing without tokens.
 double ExpertComputeUs(const CostModel& cost, int64_t tokens);
-
-// Time that one expert's parameters, or gradients, hold the lanes of both ends.
-double TransferUs(const CostModel& cost);
 
 // A worker's part in a layer, transfers apart, in one forward pass.
 struct WorkerWork {
   // Compute of the experts that stay at home.
   double staying_us = 0;
   // One exchange of tokens, dispatch or combine, forward or backward.
-  double all_to_all_us = 0;
+  double exchange_us = 0;
 };
 
 WorkerWork WorkOf(const WorkerTokens& tokens, const CostModel& cost);
 
-// A lend as the timing rule sees it.
-struct TimedLend {
-  // Indices into the workers.
-  size_t from = 0;
-  size_t to = 0;
-  // Forward compute of the expert's tokens, at the borrower.
+// What a worker that gets an expert does with it.
+struct TimedCopy {
+  // Index into the workers.
+  size_t worker = 0;
+  // Forward compute of its tokens; 0: it computes none.
   double compute_us = 0;
+};
+
+// An expert on its way to one or several workers.
+struct TimedTransfer {
+  // Index into the workers.
+  size_t from = 0;
+  // Half open, into the copies.
+  size_t begin_copy = 0;
+  size_t end_copy = 0;
+  // Planned ahead: may start one forward time before the layer does.
+  bool early = false;
+  // A lasting one, with optimizer state and without a gradient to return.
+  bool move = false;
+};
+
+// All that happens in a layer.
+struct LayerWork {
+  std::vector<WorkerWork> workers;
+  // [W]
+  std::vector<int32_t> nodes;
+  // In the order in which they travel, early ones first.
+  std::vector<TimedTransfer> transfers;
+  std::vector<TimedCopy> copies;
+  // Planning on the critical path.
+  double planning_us = 0;
+
+  void Clear();
 };
 
 struct WorkerTimes {
@@ -51,72 +73,74 @@ struct LayerTiming {
   // [W]
   std::vector<WorkerTimes> workers;
   // Of the last worker in each pass; a pass ends with the exchange in which
-  // everybody waits for everybody.
+  // everybody waits for everybody. Planning counts as forward.
   double forward_us = 0;
   double backward_us = 0;
+  // The same compute and exchanges, if transfers and planning took no time.
+  double undisturbed_us = 0;
 
   double layer_us() const { return forward_us + backward_us; }
 };
 
-// Times any group of workers whose lends stay within the group. Keeps scratch
-// memory between calls: not thread-safe.
+// Times any group of workers whose transfers stay within the group. Keeps
+// scratch memory between calls: not thread-safe.
 class LayerTimer {
  public:
   // `cost` must be valid.
-  explicit LayerTimer(const CostModel& cost);
+  explicit LayerTimer(const CostModel& cost) : cost_(cost) {}
 
-  // Fills `times`, which has the length of `workers`. `lends` travel in order.
-  void Time(absl::Span<const WorkerWork> workers,
-            absl::Span<const TimedLend> lends, absl::Span<WorkerTimes> times);
+  // Fills `timing`, whose memory is used again. `work` must outlive the call
+  // only.
+  void Time(const LayerWork& work, LayerTiming& timing);
 
  private:
-  struct Interval {
-    double begin_us = 0;
-    double end_us = 0;
-  };
-  // One direction of one worker's link: transfers take turns on it.
-  struct Lane {
-    double free_us = 0;
-    std::vector<Interval> busy;
-  };
   struct Borrowed {
     double arrival_us = 0;
-    size_t lend = 0;
+    size_t copy = 0;
+    size_t transfer = 0;
   };
   struct Worker {
-    Lane send;
-    Lane receive;
-    // In order of arrival.
+    // Forward compute, borrowed experts included.
+    double compute_us = 0;
+    // In order of arrival; only what has compute.
     std::vector<Borrowed> borrowed;
     // Backward: how many of `borrowed` are still to be computed, and since when
     // the worker has been computing the last of these.
     size_t remaining = 0;
     double began_us = 0;
+    // Backward: when the last gradient of its own experts comes home.
+    double gradients_home_us = 0;
+  };
+  // Optimizer state on its way, from the start of forward.
+  struct StateTransfer {
+    size_t from = 0;
+    size_t to = 0;
+    double begin_us = 0;
+    double end_us = 0;
   };
 
-  void ClearLanes(absl::Span<const WorkerWork> workers);
-  double Occupy(Lane& sending, Lane& receiving, double earliest_us);
-  double Compute(const Worker& worker, double begin_us, double work_us) const;
-  double HostUs(const Worker& worker) const;
-  double BorrowedBackwardEnd(const Worker& worker,
-                             absl::Span<const TimedLend> lends) const;
-  void TimeForward(absl::Span<const WorkerWork> workers,
-                   absl::Span<const TimedLend> lends,
-                   absl::Span<WorkerTimes> times);
-  void ReturnGradients(absl::Span<const TimedLend> lends);
-  void TimeBackward(absl::Span<const WorkerWork> workers,
-                    absl::Span<const TimedLend> lends,
-                    absl::Span<WorkerTimes> times);
+  void TimeUndisturbed(LayerTiming& timing);
+  void SendParameters();
+  void SendTransfer(size_t index, double earliest_us);
+  void SendOptimizerState(const TimedTransfer& transfer, double earliest_us);
+  void TimeForward(LayerTiming& timing);
+  double BorrowedBackwardEnd(const Worker& worker) const;
+  void RunBorrowedBackward();
+  void FinishBorrowed(const Borrowed& borrowed, double end_us);
+  void TimeBackward(LayerTiming& timing);
 
   const CostModel cost_;
-  const double transfer_us_;
+  const LayerWork* work_ = nullptr;
+  Lanes lanes_;
   std::vector<Worker> workers_;
+  std::vector<StateTransfer> states_;
+  double early_us_ = 0;
+  // [transfers]: gradients that are not computed yet.
+  std::vector<size_t> pending_;
+  std::vector<size_t> others_;
+  std::vector<double> arrivals_us_;
+  std::vector<std::pair<double, size_t>> ends_;
 };
-
-// The layer's time under `lends`, which must fit the snapshot that `loads` and
-// `cost` are from. Takes time in W + the number of lends.
-LayerTiming TimeLayer(const LayerLoads& loads, const CostModel& cost,
-                      absl::Span<const Lend> lends);
 
 }  // namespace balancemoe
 

@@ -58,7 +58,9 @@ class PairSearch {
              BySide<WorkerRank> ranks, int64_t budget)
       : loads_(loads),
         cost_(snapshot.cost),
-        transfer_us_(TransferUs(snapshot.cost)),
+        transfer_us_(
+            snapshot.cost.link(loads.ClassBetween(ranks[0], ranks[1]))
+                .TransferUs(static_cast<double>(snapshot.cost.expert_bytes))),
         host_us_(static_cast<double>(snapshot.cost.expert_bytes) *
                  snapshot.cost.host_cpu_us_per_byte),
         ranks_(ranks),
@@ -67,8 +69,9 @@ class PairSearch {
       slots_[side] =
           static_cast<size_t>(snapshot.spare_slots[ranks[side].index()]);
     }
+    for (const WorkerRank rank : ranks) work_.nodes.push_back(loads.node(rank));
     FindCandidates(snapshot);
-    SumRemaining(snapshot);
+    SumRemaining();
     budget_ = candidates_.size() <= kExactPairExperts
                   ? std::numeric_limits<int64_t>::max()
                   : budget;
@@ -118,7 +121,7 @@ class PairSearch {
                      });
   }
 
-  void SumRemaining(const LayerSnapshot& snapshot) {
+  void SumRemaining() {
     for (const size_t side : {0, 1}) tokens_before_[side].push_back(0);
     remaining_.resize(candidates_.size() + 1);
     for (size_t i = 0; i < candidates_.size(); ++i) {
@@ -135,9 +138,9 @@ class PairSearch {
       remaining_[i].outgoing = remaining_[i + 1].outgoing;
       remaining_[i].incoming[home] +=
           candidate.tokens -
-          snapshot.tokens.At(candidate.lend.from, candidate.lend.expert);
+          loads_.At(candidate.lend.from, candidate.lend.expert);
       remaining_[i].outgoing[Other(home)] +=
-          snapshot.tokens.At(candidate.lend.to, candidate.lend.expert);
+          loads_.At(candidate.lend.to, candidate.lend.expert);
     }
   }
 
@@ -149,8 +152,8 @@ class PairSearch {
   Set With(const Set& set, const Candidate& candidate) const {
     Set larger = set;
     const size_t borrower = Other(candidate.home);
-    loads_.Apply(candidate.lend, larger.tokens[candidate.home],
-                 larger.tokens[borrower]);
+    loads_.ApplyToPair(candidate.lend.expert, candidate.lend.to,
+                       larger.tokens[candidate.home], larger.tokens[borrower]);
     ++larger.borrowed[borrower];
     const double arrival_us =
         static_cast<double>(larger.borrowed[borrower]) * transfer_us_;
@@ -162,18 +165,19 @@ class PairSearch {
 
   // Time of the pair when `chosen_`, whose sums `set` holds, are lent.
   double TimeUs(const Set& set) {
-    lends_.clear();
+    work_.workers.assign(
+        {WorkOf(set.tokens[0], cost_), WorkOf(set.tokens[1], cost_)});
+    work_.transfers.clear();
+    work_.copies.clear();
     for (const size_t index : chosen_) {
       const Candidate& candidate = candidates_[index];
-      lends_.push_back(
-          {candidate.home, Other(candidate.home), candidate.compute_us});
+      work_.transfers.push_back({.from = candidate.home,
+                                 .begin_copy = work_.copies.size(),
+                                 .end_copy = work_.copies.size() + 1});
+      work_.copies.push_back({Other(candidate.home), candidate.compute_us});
     }
-    const BySide<WorkerWork> work = {WorkOf(set.tokens[0], cost_),
-                                     WorkOf(set.tokens[1], cost_)};
-    BySide<WorkerTimes> times;
-    timer_.Time(work, lends_, absl::MakeSpan(times));
-    return std::max(times[0].forward_us, times[1].forward_us) +
-           std::max(times[0].backward_us, times[1].backward_us);
+    timer_.Time(work_, timing_);
+    return timing_.layer_us();
   }
 
   // Times `chosen_`; keeps it when it is the best so far.
@@ -240,13 +244,14 @@ class PairSearch {
     const Remaining& remaining = remaining_[next];
     WorkerTokens least = tokens;
     // WorkOf takes the larger of in and out; each at its least, apart.
-    const int64_t in =
-        tokens.computed - tokens.local - remaining.incoming[side];
-    const int64_t out = tokens.routed - tokens.local - remaining.outgoing[side];
-    least.local = 0;
-    least.computed = std::max<int64_t>(in, 0);
-    least.routed = std::max<int64_t>(out, 0);
-    return WorkOf(least, cost_).all_to_all_us;
+    // What goes may go over either class of link.
+    for (size_t link = 0; link < kLinkClasses; ++link) {
+      least.in[link] =
+          std::max<int64_t>(tokens.in[link] - remaining.incoming[side], 0);
+      least.out[link] =
+          std::max<int64_t>(tokens.out[link] - remaining.outgoing[side], 0);
+    }
+    return WorkOf(least, cost_).exchange_us;
   }
 
   // Compute that stays on `side` whatever is lent from `next` on: all but the
@@ -282,7 +287,8 @@ class PairSearch {
   BySide<std::vector<int64_t>> tokens_before_;
 
   LayerTimer timer_;
-  std::vector<TimedLend> lends_;
+  LayerWork work_;
+  LayerTiming timing_;
   // Indices of candidates, rising.
   std::vector<size_t> chosen_;
   std::vector<size_t> best_set_;

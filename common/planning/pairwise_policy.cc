@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "common/planning/layer_forecast.h"
 #include "common/planning/layer_loads.h"
 #include "common/planning/layer_timing.h"
 #include "common/planning/pair_search.h"
@@ -79,7 +80,8 @@ LayerTiming TakeBackHarmful(const LayerLoads& loads, const CostModel& cost,
   return timing;
 }
 
-std::string Outcome(const LayerLoads& loads, const LayerPlan& plan) {
+std::string Outcome(const LayerLoads& loads, const CostModel& cost,
+                    const LayerPlan& plan) {
   const BusiestWorker before = FindBusiest(loads.workers());
   if (plan.lends.empty()) {
     return absl::StrFormat(
@@ -88,7 +90,9 @@ std::string Outcome(const LayerLoads& loads, const LayerPlan& plan) {
         before.rank.value(), before.times_mean,
         plan.predicted_before_us / 1000);
   }
-  const BusiestWorker after = FindBusiest(loads.WorkersUnder(plan.lends));
+  LayerForecaster forecaster(cost);
+  forecaster.Time(loads, {.lends = plan.lends});
+  const BusiestWorker after = FindBusiest(forecaster.workers());
   const std::string now =
       after.rank == before.rank
           ? "now"
@@ -113,7 +117,7 @@ std::string Completeness(const std::vector<Pair>& pairs) {
 }  // namespace
 
 LayerPlan PairwisePolicy::Decide(const LayerSnapshot& snapshot) const {
-  const LayerLoads loads(snapshot);
+  const LayerLoads loads = KnownLoads(snapshot);
   LayerPlan plan;
   plan.predicted_before_us = TimeLayer(loads, snapshot.cost, {}).layer_us();
   std::vector<Pair> pairs = MakePairs(loads);
@@ -129,7 +133,8 @@ LayerPlan PairwisePolicy::Decide(const LayerSnapshot& snapshot) const {
     plan.lends.clear();
     plan.predicted_after_us = plan.predicted_before_us;
   }
-  plan.reason = absl::StrCat(Outcome(loads, plan), Completeness(pairs));
+  plan.reason =
+      absl::StrCat(Outcome(loads, snapshot.cost, plan), Completeness(pairs));
   return plan;
 }
 

@@ -11,24 +11,65 @@
 
 namespace balancemoe {
 
-// A transfer for one iteration: `to` computes all of the expert's tokens and
-// returns the gradient; home and optimizer state stay at `from`.
+// Lend::tokens of a borrower that computes all of the expert's tokens.
+inline constexpr int64_t kAllTokens = -1;
+// The whole of an expert's tokens in SplitRule::kShares.
+inline constexpr int64_t kShareUnit = 1'000'000;
+
+// A transfer for one iteration: `to` computes tokens of the expert and returns
+// the gradient; home and optimizer state stay at `from`. Kept over iterations
+// it is a replica.
 struct Lend {
   ExpertId expert;
   WorkerRank from;
   WorkerRank to;
+  // What it means says the plan's SplitRule.
+  int64_t tokens = kAllTokens;
 
   auto operator<=>(const Lend&) const = default;
 };
 
+// A lasting transfer: the expert's home changes, with its optimizer state.
+struct Move {
+  ExpertId expert;
+  WorkerRank from;
+  WorkerRank to;
+
+  auto operator<=>(const Move&) const = default;
+};
+
+// A copy of an expert on a worker that is not its home.
+struct Replica {
+  ExpertId expert;
+  WorkerRank worker;
+
+  auto operator<=>(const Replica&) const = default;
+};
+
+// How an expert's tokens are divided between its home and its borrowers.
+enum class SplitRule {
+  // Lend::tokens of them, or all; home computes the rest.
+  kExact,
+  // Lend::tokens are parts of kShareUnit of whatever the counts turn out to be.
+  kShares,
+  // By SplitEvenly from the counts; Lend::tokens mean nothing.
+  kMinMax,
+};
+
 // What a policy decides for one layer.
 struct LayerPlan {
-  // In the order in which they travel; an expert is lent at most once.
+  // Take effect before the lends, whose `from` is the home after them.
+  std::vector<Move> moves;
+  // In the order in which they travel; those of one expert stand together.
   std::vector<Lend> lends;
-  // Forecast of the layer's time, forward and backward, without and with lends.
+  SplitRule split = SplitRule::kExact;
+  // Forecast of the layer's time, forward and backward, without and with the
+  // plan.
   double predicted_before_us = 0;
   double predicted_after_us = 0;
-  // Why these lends, or why none; for operators.
+  // False when a first look showed that no plan can pay.
+  bool searched = true;
+  // Why this plan, or why none; for operators.
   std::string reason;
 
   bool operator==(const LayerPlan&) const = default;
@@ -48,17 +89,31 @@ struct Plan {
   bool operator==(const Plan&) const = default;
 };
 
-// Checks lends against the placement, so that no wrong plan is ever carried
-// out.
+// Checks lends of whole experts against the placement, so that no wrong plan is
+// ever carried out.
 //
 // Errors: InvalidArgument, naming the lend: an expert or worker out of range, a
-// `from` that is not the home, a lend to oneself, an expert lent twice, or more
-// lends to a worker than its `spare_slots`.
+// `from` that is not the home, a lend to oneself, an expert lent twice or in
+// part, or more lends to a worker than its `spare_slots`.
 absl::Status ValidateLends(absl::Span<const Lend> lends,
                            absl::Span<const WorkerRank> home_of_expert,
                            absl::Span<const int32_t> spare_slots);
 
-// Where each expert is computed under `lends`, [E].
+// Checks a whole decision against the placement that it was made for.
+//
+// Errors: InvalidArgument, naming the move or lend: those of ValidateLends, but
+// for experts lent to several workers or in part; a worker that borrows the
+// same expert twice; lends of one expert that do not stand together; tokens
+// that do not fit the split rule; an expert moved twice or to where it is.
+absl::Status ValidatePlan(const LayerPlan& plan,
+                          absl::Span<const WorkerRank> home_of_expert,
+                          absl::Span<const int32_t> spare_slots);
+
+// Homes after `moves`, [E].
+std::vector<WorkerRank> HomesAfter(absl::Span<const WorkerRank> home_of_expert,
+                                   absl::Span<const Move> moves);
+
+// Where each expert is computed under lends of whole experts, [E].
 std::vector<WorkerRank> ComputingWorkers(
     absl::Span<const WorkerRank> home_of_expert, absl::Span<const Lend> lends);
 

@@ -1,7 +1,9 @@
 #ifndef BALANCEMOE_COMMON_PLANNING_POLICY_H_
 #define BALANCEMOE_COMMON_PLANNING_POLICY_H_
 
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,8 +25,7 @@ class Policy {
   // As in --policy, without the mode.
   virtual absl::string_view name() const = 0;
 
-  // `snapshot` must be valid. The plan is, and is never predicted to be slower
-  // than no transfer at all.
+  // `snapshot` must be valid. The plan is.
   virtual LayerPlan Decide(const LayerSnapshot& snapshot) const = 0;
 };
 
@@ -38,17 +39,60 @@ struct PolicyChoice {
   bool operator==(const PolicyChoice&) const = default;
 };
 
+// Where plans go.
+enum class PolicyUse {
+  // To workers, who must be able to carry them out.
+  kTraining,
+  // To the timing rule alone.
+  kReplay,
+};
+
+// Who plans, and so what planning costs on the critical path of inline mode.
+enum class Planner {
+  kNobody,
+  // The coordinator, a round trip away.
+  kCoordinator,
+  // Every worker alike, from the exact counts.
+  kEveryWorker,
+};
+
+// What a policy is like, for those who run it.
+struct PolicyTraits {
+  absl::string_view name;
+  // Modes that it can run in, its native one first.
+  std::vector<absl::string_view> modes;
+  Planner planner = Planner::kNobody;
+  // Spare slots per worker that the published system works with; nullopt: as
+  // many as there are experts.
+  std::optional<int32_t> slots;
+  // Whether a replay's own slots bind it instead.
+  bool bound_by_option = false;
+};
+
+struct PolicyOptions {
+  // Whether `adaptive` looks for the fewest copies that bring the imbalance
+  // down to target_imbalance, instead of the shortest time.
+  bool fewest_copies = false;
+  double target_imbalance = 1;
+};
+
 // Parses "name" or "name@mode"; without a mode, the policy's own.
 //
 // Errors: InvalidArgument, listing what there is, for an unknown policy or
-// mode; FailedPrecondition for a mode that the policy cannot run in.
-absl::StatusOr<PolicyChoice> ParsePolicyChoice(absl::string_view text);
+// mode; FailedPrecondition for a mode that the policy cannot run in, or a
+// policy that workers cannot carry out yet.
+absl::StatusOr<PolicyChoice> ParsePolicyChoice(
+    absl::string_view text, PolicyUse use = PolicyUse::kTraining);
 
 // `choice` must come from ParsePolicyChoice.
-std::unique_ptr<Policy> MakePolicy(const PolicyChoice& choice);
+std::unique_ptr<Policy> MakePolicy(const PolicyChoice& choice,
+                                   const PolicyOptions& options = {});
 
-// Names of all policies, sorted.
-std::vector<std::string> PolicyNames();
+// `name` must be one of PolicyNames().
+const PolicyTraits& TraitsOf(absl::string_view name);
+
+// Names of all policies for this use, sorted.
+std::vector<std::string> PolicyNames(PolicyUse use = PolicyUse::kTraining);
 
 }  // namespace balancemoe
 

@@ -1,13 +1,13 @@
 #include "common/planning/static_policy.h"
 
 #include "absl/strings/str_format.h"
+#include "common/planning/layer_forecast.h"
 #include "common/planning/layer_loads.h"
-#include "common/planning/layer_timing.h"
 
 namespace balancemoe {
 
 LayerPlan StaticPolicy::Decide(const LayerSnapshot& snapshot) const {
-  const LayerLoads loads(snapshot);
+  const LayerLoads loads = KnownLoads(snapshot);
   const BusiestWorker busiest = FindBusiest(loads.workers());
   LayerPlan plan;
   plan.predicted_before_us = TimeLayer(loads, snapshot.cost, {}).layer_us();

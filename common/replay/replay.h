@@ -49,8 +49,8 @@ struct Assignment {
 struct ReplayObserver {
   // `done` of `total` decisions, over all policies. May be empty.
   std::function<void(int64_t done, int64_t total)> progress;
-  // Every assignment with tokens; in the order policy, iteration, layer, expert,
-  // worker. May be empty.
+  // Every assignment with tokens; in the order policy, iteration, layer,
+  // expert, worker. May be empty.
   std::function<void(const Assignment&)> assignment;
 };
 

@@ -1,0 +1,267 @@
+#include "common/planning/quota_split.h"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+namespace balancemoe {
+namespace {
+
+constexpr size_t kNobody = std::numeric_limits<size_t>::max();
+constexpr int kSweeps = 6;
+// Fewer rows than this go through another path of the matrix library, slower
+// and with other bits; and hardly any load is lighter for them.
+constexpr int64_t kCrumb = 16;
+
+// A load that counts as no worse than `peak`.
+int64_t Tolerated(int64_t peak) {
+  return peak + std::max<int64_t>(peak / 4096, 1);
+}
+
+}  // namespace
+
+void QuotaSplitter::Split(const LayerLoads& loads,
+                          absl::Span<const Replica> replicas,
+                          std::vector<int64_t>& tokens) {
+  tokens.resize(replicas.size());
+  Collect(loads, replicas);
+  IndexHolders();
+  Balance();
+  LowerPeak();
+  const int64_t limit = peak();
+  balanced_.clear();
+  for (const Holder& holder : holders_) balanced_.push_back(holder.quota);
+  PreferOwn(loads);
+  ShedExcess(limit);
+  if (peak() > limit) {
+    for (size_t i = 0; i < holders_.size(); ++i) {
+      Give(i, balanced_[i] - holders_[i].quota);
+    }
+  }
+  DropCrumbs(Tolerated(limit));
+  size_t next = 0;
+  for (const Group& group : groups_) {
+    for (size_t i = group.begin + 1; i < group.end; ++i) {
+      tokens[next++] = holders_[i].quota;
+    }
+  }
+}
+
+int64_t QuotaSplitter::peak() const {
+  return *std::max_element(load_.begin(), load_.end());
+}
+
+void QuotaSplitter::Give(size_t holder, int64_t tokens) {
+  holders_[holder].quota += tokens;
+  load_[holders_[holder].worker] += tokens;
+}
+
+void QuotaSplitter::Collect(const LayerLoads& loads,
+                            absl::Span<const Replica> replicas) {
+  groups_.clear();
+  holders_.clear();
+  load_.clear();
+  for (const WorkerTokens& worker : loads.workers()) {
+    load_.push_back(worker.computed);
+  }
+  for (size_t i = 0; i < replicas.size();) {
+    const ExpertId expert = replicas[i].expert;
+    Group group = {.expert = expert,
+                   .begin = holders_.size(),
+                   .tokens = loads.TokensOfExpert(expert)};
+    const WorkerRank home = loads.home(expert);
+    load_[home.index()] -= group.tokens;
+    holders_.push_back(
+        {home.index(), groups_.size(), 0, loads.At(home, expert)});
+    for (; i < replicas.size() && replicas[i].expert == expert; ++i) {
+      const WorkerRank worker = replicas[i].worker;
+      holders_.push_back(
+          {worker.index(), groups_.size(), 0, loads.At(worker, expert)});
+    }
+    group.end = holders_.size();
+    groups_.push_back(group);
+  }
+}
+
+void QuotaSplitter::IndexHolders() {
+  first_of_worker_.assign(load_.size() + 1, 0);
+  for (const Holder& holder : holders_) ++first_of_worker_[holder.worker + 1];
+  for (size_t i = 0; i < load_.size(); ++i) {
+    first_of_worker_[i + 1] += first_of_worker_[i];
+  }
+  by_worker_.resize(holders_.size());
+  queue_.assign(first_of_worker_.begin(), first_of_worker_.end());
+  for (size_t i = 0; i < holders_.size(); ++i) {
+    by_worker_[queue_[holders_[i].worker]++] = i;
+  }
+}
+
+// Pours the group's tokens over its holders as water, up to one level.
+void QuotaSplitter::BalanceGroup(const Group& group) {
+  for (size_t i = group.begin; i < group.end; ++i) Give(i, -holders_[i].quota);
+  order_.clear();
+  for (size_t i = group.begin; i < group.end; ++i) {
+    size_t at = order_.size();
+    order_.push_back(i);
+    for (; at > 0 &&
+           load_[holders_[order_[at - 1]].worker] > load_[holders_[i].worker];
+         --at) {
+      std::swap(order_[at - 1], order_[at]);
+    }
+  }
+  int64_t left = group.tokens;
+  for (const size_t i : order_) left += load_[holders_[i].worker];
+  // The highest hold nothing while they stand above the level.
+  size_t under = order_.size();
+  while (under > 1 && load_[holders_[order_[under - 1]].worker] *
+                              static_cast<int64_t>(under) >=
+                          left) {
+    left -= load_[holders_[order_[--under]].worker];
+  }
+  const int64_t level = left / static_cast<int64_t>(under);
+  int64_t rest = left % static_cast<int64_t>(under);
+  for (size_t i = 0; i < under; ++i) {
+    const int64_t quota =
+        level + (rest-- > 0 ? 1 : 0) - load_[holders_[order_[i]].worker];
+    Give(order_[i], quota);
+  }
+}
+
+void QuotaSplitter::Balance() {
+  for (int sweep = 0; sweep < kSweeps; ++sweep) {
+    int64_t before = 0;
+    if (sweep > 0) before = peak();
+    for (const Group& group : groups_) BalanceGroup(group);
+    if (sweep > 0 && peak() >= before) return;
+    if (groups_.size() < 2) return;
+  }
+}
+
+// Takes tokens from worker `from` to the least loaded one that a chain of
+// holders leads to, if that has fewer than `limit`: `evenly`, or only what is
+// over the limit. False when there is none.
+bool QuotaSplitter::Improve(size_t from, int64_t limit, bool evenly) {
+  reached_by_.assign(load_.size(), {kNobody, kNobody});
+  queue_.assign(1, from);
+  size_t best = kNobody;
+  for (size_t next = 0; next < queue_.size(); ++next) {
+    const size_t worker = queue_[next];
+    for (size_t i = first_of_worker_[worker]; i < first_of_worker_[worker + 1];
+         ++i) {
+      const Holder& giver = holders_[by_worker_[i]];
+      if (giver.quota == 0) continue;
+      const Group& group = groups_[giver.group];
+      for (size_t j = group.begin; j < group.end; ++j) {
+        const size_t taker = holders_[j].worker;
+        if (taker == from || reached_by_[taker].first != kNobody) continue;
+        reached_by_[taker] = {by_worker_[i], j};
+        queue_.push_back(taker);
+        if (best == kNobody || load_[taker] < load_[best]) best = taker;
+      }
+    }
+  }
+  if (best == kNobody || load_[best] >= limit) return false;
+  int64_t tokens = evenly ? (load_[from] - load_[best]) / 2
+                          : std::min(load_[from] - limit, limit - load_[best]);
+  for (size_t at = best; at != from;) {
+    const size_t giver = reached_by_[at].first;
+    tokens = std::min(tokens, holders_[giver].quota);
+    at = holders_[giver].worker;
+  }
+  for (size_t at = best; at != from;) {
+    const auto [giver, taker] = reached_by_[at];
+    Give(giver, -tokens);
+    Give(taker, tokens);
+    at = holders_[giver].worker;
+  }
+  return true;
+}
+
+// Sweeps come near the best split; this proves it, or finds the rest of the
+// way: tokens of the busiest worker that can reach nobody less loaded, within
+// the tolerance, cannot be split better.
+void QuotaSplitter::LowerPeak() {
+  if (groups_.empty()) return;
+  for (size_t round = 0; round < 16 * load_.size(); ++round) {
+    const auto busiest = static_cast<size_t>(
+        std::max_element(load_.begin(), load_.end()) - load_.begin());
+    const int64_t tolerance = std::max<int64_t>(load_[busiest] / 2048, 1);
+    if (!Improve(busiest, load_[busiest] - tolerance, true)) return;
+  }
+}
+
+// Starts over with every holder computing what comes from its own worker, and
+// what comes from others on its node.
+void QuotaSplitter::PreferOwn(const LayerLoads& loads) {
+  for (size_t i = 0; i < holders_.size(); ++i) {
+    Give(i, holders_[i].own - holders_[i].quota);
+  }
+  for (const Group& group : groups_) FillWithin(loads, group);
+}
+
+// Gives the tokens whose sources hold no copy to the least loaded holder of
+// their node, or of all where the node has none.
+void QuotaSplitter::FillWithin(const LayerLoads& loads, const Group& group) {
+  int64_t elsewhere = group.tokens;
+  const auto least_loaded = [&](auto&& allowed) {
+    size_t best = kNobody;
+    for (size_t i = group.begin; i < group.end; ++i) {
+      if (!allowed(holders_[i])) continue;
+      if (best == kNobody ||
+          load_[holders_[i].worker] < load_[holders_[best].worker]) {
+        best = i;
+      }
+    }
+    return best;
+  };
+  for (size_t i = group.begin; i < group.end; ++i) elsewhere -= holders_[i].own;
+  for (size_t i = group.begin; i < group.end; ++i) {
+    const int32_t node =
+        loads.node(WorkerRank(static_cast<int32_t>(holders_[i].worker)));
+    bool first_of_node = true;
+    int64_t own = 0;
+    const auto on_node = [&](const Holder& holder) {
+      return loads.node(WorkerRank(static_cast<int32_t>(holder.worker))) ==
+             node;
+    };
+    for (size_t j = group.begin; j < group.end; ++j) {
+      if (!on_node(holders_[j])) continue;
+      if (j < i) first_of_node = false;
+      own += holders_[j].own;
+    }
+    if (!first_of_node) continue;
+    const int64_t rest = loads.OfNode(node, group.expert) - own;
+    Give(least_loaded(on_node), rest);
+    elsewhere -= rest;
+  }
+  if (elsewhere > 0) {
+    Give(least_loaded([](const Holder&) { return true; }), elsewhere);
+  }
+}
+
+void QuotaSplitter::ShedExcess(int64_t limit) {
+  for (size_t round = 0; round < 16 * load_.size(); ++round) {
+    const auto busiest = static_cast<size_t>(
+        std::max_element(load_.begin(), load_.end()) - load_.begin());
+    if (load_[busiest] <= limit || !Improve(busiest, limit, false)) return;
+  }
+}
+
+// A few tokens are not worth a gradient's way home: others take them as long as
+// that does not raise the peak.
+void QuotaSplitter::DropCrumbs(int64_t limit) {
+  for (const Group& group : groups_) {
+    for (size_t i = group.begin + 1; i < group.end; ++i) {
+      const int64_t crumb = holders_[i].quota;
+      if (crumb == 0 || crumb >= kCrumb) continue;
+      for (size_t j = group.begin; j < group.end; ++j) {
+        if (j == i || load_[holders_[j].worker] + crumb > limit) continue;
+        Give(i, -crumb);
+        Give(j, crumb);
+        break;
+      }
+    }
+  }
+}
+
+}  // namespace balancemoe

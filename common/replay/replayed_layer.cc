@@ -1,0 +1,170 @@
+#include "common/replay/replayed_layer.h"
+
+#include <algorithm>
+#include <cstddef>
+
+#include "absl/time/time.h"
+
+namespace balancemoe {
+namespace {
+
+// What planning on every worker costs on the critical path: constants, so that
+// replays are reproducible. Measured times stand beside them.
+constexpr double kFirstLookUs = 1;
+constexpr double kSearchUs = 30;
+constexpr double kSearchedPairs = 512;
+
+}  // namespace
+
+ReplayedLayer::ReplayedLayer(const Setup& setup, const Policy& policy,
+                             const Clock& clock)
+    : setup_(setup),
+      policy_(policy),
+      clock_(clock),
+      inline_(setup.choice.mode == "inline"),
+      forecaster_(CostModelOf(setup.profile)) {
+  snapshot_.home_of_expert = ContiguousPlacement(setup.workers, setup.experts);
+  snapshot_.spare_slots.assign(static_cast<size_t>(setup.workers), setup.slots);
+  snapshot_.node_of_worker = NodesOf(setup.profile, setup.workers);
+  snapshot_.cost = CostModelOf(setup.profile);
+}
+
+ReplayedDecision ReplayedLayer::Next(Iteration iteration,
+                                     const LoadMatrix& tokens) {
+  ReplayedDecision decision;
+  const absl::Time start = clock_.Now();
+  const LayerPlan plan = Plan(iteration, tokens);
+  decision.solve_us = absl::ToDoubleMicroseconds(clock_.Now() - start);
+  snapshot_.home_of_expert = HomesAfter(snapshot_.home_of_expert, plan.moves);
+  const LayerLoads loads(tokens, snapshot_.home_of_expert,
+                         snapshot_.node_of_worker);
+  lends_ = ResolveQuotas(plan, loads, splitter_);
+  planned_lends_ = inline_ ? 0 : lends_.size();
+  Measure(loads, plan, decision);
+  CountTransfers(plan, decision);
+  Remember(iteration, loads);
+  return decision;
+}
+
+// In the first iteration there is nothing to plan ahead from.
+LayerPlan ReplayedLayer::Plan(Iteration iteration, const LoadMatrix& tokens) {
+  snapshot_.iteration = iteration;
+  if (inline_) {
+    snapshot_.tokens = tokens;
+  } else if (snapshot_.history.empty()) {
+    return {};
+  }
+  return policy_.Decide(snapshot_);
+}
+
+double ReplayedLayer::PlanningUs(bool searched) const {
+  switch (TraitsOf(setup_.choice.name).planner) {
+    case Planner::kNobody:
+      return 0;
+    case Planner::kCoordinator:
+      return inline_ ? setup_.profile.plan_latency_us : 0;
+    case Planner::kEveryWorker:
+      if (!searched) return kFirstLookUs;
+      return kSearchUs * setup_.workers * setup_.experts / kSearchedPairs;
+  }
+  return 0;
+}
+
+void ReplayedLayer::Measure(const LayerLoads& loads, const LayerPlan& plan,
+                            ReplayedDecision& decision) {
+  LayerUse use = {.moves = plan.moves,
+                  .lends = lends_,
+                  .early_lends = planned_lends_,
+                  .early_moves = !inline_,
+                  .planning_us = PlanningUs(plan.searched)};
+  const LayerTiming& timing = forecaster_.Time(loads, use);
+  decision.layer_us = timing.layer_us();
+  decision.exposed_transfer_us =
+      timing.layer_us() - timing.undisturbed_us - use.planning_us;
+  const BusiestWorker busiest = FindBusiest(forecaster_.workers());
+  decision.peak_tokens = busiest.tokens;
+  decision.imbalance = busiest.times_mean;
+
+  const Profile& profile = setup_.profile;
+  const auto parameters = static_cast<double>(profile.parameters_per_expert());
+  const double home_bytes =
+      parameters * static_cast<double>(2 * profile.dtype_bytes +
+                                       profile.optimizer_bytes_per_parameter);
+  std::vector<double> memory(static_cast<size_t>(setup_.workers));
+  for (const WorkerRank home : snapshot_.home_of_expert) {
+    memory[home.index()] += home_bytes;
+  }
+  for (const Lend& lend : lends_) {
+    memory[lend.to.index()] +=
+        2 * parameters * static_cast<double>(profile.dtype_bytes);
+  }
+  double computing_us = 0;
+  for (const WorkerWork& worker : forecaster_.work().workers) {
+    computing_us += worker.staying_us;
+  }
+  for (const TimedCopy& copy : forecaster_.work().copies) {
+    computing_us += copy.compute_us;
+  }
+  computing_us *= 1 + profile.backward_factor;
+  for (size_t i = 0; i < memory.size(); ++i) {
+    memory[i] += static_cast<double>(forecaster_.workers()[i].computed * 2 *
+                                     (profile.hidden + profile.ffn) *
+                                     profile.dtype_bytes);
+  }
+  decision.peak_memory_bytes = *std::max_element(memory.begin(), memory.end());
+  decision.energy_j =
+      1e-6 * (profile.watts.idle * setup_.workers * decision.layer_us +
+              (profile.watts.busy - profile.watts.idle) * computing_us);
+}
+
+void ReplayedLayer::CountTransfers(const LayerPlan& plan,
+                                   ReplayedDecision& decision) const {
+  const CostModel& cost = snapshot_.cost;
+  decision.moves = static_cast<int64_t>(plan.moves.size());
+  decision.bytes =
+      static_cast<double>(decision.moves) *
+      static_cast<double>(cost.expert_bytes + cost.optimizer_bytes);
+  for (size_t i = 0; i < lends_.size(); ++i) {
+    const Replica replica = {lends_[i].expert, lends_[i].to};
+    // A lend planned inline, and a top-up, are for this iteration alone.
+    const bool kept = i < planned_lends_ &&
+                      std::binary_search(snapshot_.replicas.begin(),
+                                         snapshot_.replicas.end(), replica);
+    ++(kept ? decision.renewals : decision.new_lends);
+    // Parameters there, and the gradient home where one was computed.
+    decision.bytes +=
+        static_cast<double>(cost.expert_bytes) * (lends_[i].tokens > 0 ? 2 : 1);
+  }
+}
+
+void ReplayedLayer::Remember(Iteration iteration, const LayerLoads& loads) {
+  snapshot_.replicas.clear();
+  for (const Lend& lend : lends_) {
+    snapshot_.replicas.push_back({lend.expert, lend.to});
+  }
+  std::sort(snapshot_.replicas.begin(), snapshot_.replicas.end());
+  if (snapshot_.history.size() == kHistoryLength) {
+    snapshot_.history.erase(snapshot_.history.begin());
+  }
+  snapshot_.history.push_back({iteration, loads.tokens_of_expert()});
+}
+
+std::vector<ReplayedLayer::Share> ReplayedLayer::Shares() const {
+  std::vector<int64_t> left = snapshot_.history.back().tokens_of_expert;
+  std::vector<Share> shares;
+  for (const Lend& lend : lends_) {
+    left[lend.expert.index()] -= lend.tokens;
+    if (lend.tokens > 0) shares.push_back({lend.expert, lend.to, lend.tokens});
+  }
+  for (size_t e = 0; e < left.size(); ++e) {
+    if (left[e] == 0) continue;
+    shares.push_back({ExpertId(static_cast<int32_t>(e)),
+                      snapshot_.home_of_expert[e], left[e]});
+  }
+  std::sort(shares.begin(), shares.end(), [](const Share& a, const Share& b) {
+    return std::pair(a.expert, a.worker) < std::pair(b.expert, b.worker);
+  });
+  return shares;
+}
+
+}  // namespace balancemoe

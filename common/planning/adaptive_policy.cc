@@ -23,11 +23,18 @@ namespace {
 constexpr double kLatest = 0.8;
 // A load is balanced when no worker has more than this many times the mean.
 constexpr double kBalanced = 1.005;
-// What is in place serves while it is no further from the bound than when it
-// was chosen, but for this.
-constexpr double kServes = 1.002;
-// What replaces it must gain as much.
-constexpr double kLeastGain = 0.002;
+// How much a plan ahead clings to what is in place.
+struct Stickiness {
+  // What is in place serves while its predicted time over the bound is no more
+  // than this many times what it was when it was chosen.
+  double serves = 1;
+  // By which share a layer must be faster for each new copy.
+  double price_per_copy = 0;
+};
+// A top-up mends whatever the plan misses, so the plan can follow the loads
+// closely; without one, copies that outlast a passing peak are worth more.
+constexpr Stickiness kHybrid = {.serves = 1.002, .price_per_copy = 0.0001};
+constexpr Stickiness kAhead = {.serves = 1.1, .price_per_copy = 0.004};
 // Iterations after which a move must have paid for itself.
 constexpr double kHorizon = 10;
 constexpr int kMostSwaps = 4;
@@ -169,9 +176,7 @@ LayerPlan AdaptivePolicy::DecideInline(const LayerSnapshot& snapshot) const {
     return plan;
   }
   if (options_.fewest_copies) {
-    plan.lends = FewestLends(loads, slots, options_.target_imbalance);
-    plan.predicted_after_us =
-        TimeLayer(loads, snapshot.cost, plan.lends).layer_us();
+    PlanFewestCopies(snapshot, loads, plan);
   } else {
     search.Run();
     plan.lends = search.Lends();
@@ -182,18 +187,39 @@ LayerPlan AdaptivePolicy::DecideInline(const LayerSnapshot& snapshot) const {
   return plan;
 }
 
+void AdaptivePolicy::PlanFewestCopies(const LayerSnapshot& snapshot,
+                                      const LayerLoads& loads,
+                                      LayerPlan& plan) const {
+  const std::vector<int32_t> slots = UsableSlots(snapshot);
+  std::vector<PastLoads> known = snapshot.history;
+  known.push_back({snapshot.iteration, loads.tokens_of_expert()});
+  plan.moves = SwapForFewerLends(known, snapshot.home_of_expert, slots,
+                                 options_.target_imbalance);
+  const LayerLoads moved(snapshot.tokens,
+                         HomesAfter(snapshot.home_of_expert, plan.moves),
+                         snapshot.node_of_worker);
+  plan.lends = FewestLends(moved, slots, options_.target_imbalance);
+  plan.predicted_after_us =
+      LayerForecaster(snapshot.cost)
+          .Time(moved, {.moves = plan.moves, .lends = plan.lends})
+          .layer_us();
+}
+
 LayerPlan AdaptivePolicy::DecideAhead(const LayerSnapshot& snapshot) const {
   const std::vector<int64_t> forecast = Forecast(snapshot);
   const LayerLoads loads(forecast, snapshot.num_workers(),
                          snapshot.home_of_expert, snapshot.node_of_worker);
   const double bound_us = LowerBoundUs(loads, snapshot.cost);
+  const Stickiness& stickiness = ahead_ ? kAhead : kHybrid;
   LayerPlan plan;
   plan.split = SplitRule::kMinMax;
   ReplicaSearch search(loads, snapshot.cost, UsableSlots(snapshot),
-                       snapshot.replicas, {});
+                       snapshot.replicas,
+                       {.price_per_copy = stickiness.price_per_copy});
   search.Look();
   plan.predicted_before_us = search.time_without_us();
-  const double serves_us = snapshot.planned_ratio * kServes * bound_us;
+  const double serves_us =
+      snapshot.planned_ratio * stickiness.serves * bound_us;
   if (FindBusiest(loads.workers()).times_mean <= kBalanced) {
     plan.predicted_after_us = plan.predicted_before_us;
     plan.reason = Describe(loads, plan, "no replicas, the load is balanced");

@@ -25,7 +25,7 @@ constexpr double kLatest = 0.8;
 constexpr double kBalanced = 1.005;
 // What is in place serves while it is no further from the bound than when it
 // was chosen, but for this.
-constexpr double kServes = 1.005;
+constexpr double kServes = 1.002;
 // What replaces it must gain as much.
 constexpr double kLeastGain = 0.002;
 // Iterations after which a move must have paid for itself.
@@ -72,34 +72,81 @@ void UseReplicas(ReplicaSearch& search, LayerPlan& plan) {
   plan.predicted_after_us = search.time_us();
 }
 
-// Swaps homes between nodes where the search after it finds a layer that is
-// faster by more, over the horizon, than the swap costs once.
-bool PlanMoves(const LayerSnapshot& snapshot,
-               absl::Span<const int64_t> forecast, const LayerLoads& loads,
-               double time_us, LayerPlan& plan) {
-  std::vector<Move> moves = BalanceNodes(loads, kMostSwaps);
-  if (moves.empty()) return false;
-  const LayerLoads moved(forecast, loads.num_workers(),
-                         HomesAfter(snapshot.home_of_expert, moves),
-                         snapshot.node_of_worker);
-  ReplicaSearch search(moved, snapshot.cost, UsableSlots(snapshot),
-                       StillAway(snapshot, moved), {});
-  search.Look();
-  search.Run();
-  const std::vector<Lend> lends = search.Lends();
-  const double moving_us = LayerForecaster(snapshot.cost)
-                               .Time(moved, {.moves = moves,
-                                             .lends = lends,
-                                             .early_lends = lends.size(),
-                                             .early_moves = true})
-                               .layer_us();
-  if ((time_us - search.time_us()) * kHorizon <= moving_us - search.time_us()) {
-    return false;
+// Homes, and the replicas that go with them.
+struct Layout {
+  std::vector<Move> moves;
+  std::vector<Replica> replicas;
+  std::vector<Lend> lends;
+  double time_us = 0;
+};
+
+// Both kinds of swaps, as one decision about where experts live.
+class LayoutSearch {
+ public:
+  LayoutSearch(const LayerSnapshot& snapshot,
+               absl::Span<const int64_t> forecast)
+      : snapshot_(snapshot), forecast_(forecast) {}
+
+  // Takes experts to other nodes where the search for replicas after it finds a
+  // layer that is faster by more, over the horizon, than moving costs once.
+  void SwapBetweenNodes(const LayerLoads& loads, Layout& layout) const {
+    std::vector<Move> moves = BalanceNodes(loads, kMostSwaps);
+    if (moves.empty()) return;
+    const LayerLoads moved = LoadsAfter(moves);
+    ReplicaSearch search(moved, snapshot_.cost, UsableSlots(snapshot_),
+                         StillAway(snapshot_, moved), {});
+    search.Look();
+    search.Run();
+    Accept(
+        moved,
+        {std::move(moves), search.replicas(), search.Lends(), search.time_us()},
+        layout);
   }
-  plan.moves = std::move(moves);
-  UseReplicas(search, plan);
-  return true;
-}
+
+  // Swaps experts that have no replicas, which leaves replicas as they are.
+  void SwapBetweenWorkers(Layout& layout) const {
+    const LayerLoads before = LoadsAfter(layout.moves);
+    const std::vector<Move> more =
+        BalanceArrivals(before, layout.replicas, kMostSwaps);
+    if (more.empty()) return;
+    const std::vector<WorkerRank> homes =
+        HomesAfter(HomesAfter(snapshot_.home_of_expert, layout.moves), more);
+    Layout swapped = {.replicas = layout.replicas};
+    for (size_t e = 0; e < homes.size(); ++e) {
+      const ExpertId expert(static_cast<int32_t>(e));
+      const WorkerRank from = snapshot_.home_of_expert[e];
+      if (homes[e] != from) swapped.moves.push_back({expert, from, homes[e]});
+    }
+    const LayerLoads moved = LoadsAfter(swapped.moves);
+    ReplicaTimer timer(moved, snapshot_.cost);
+    swapped.time_us = timer.TimeUs(swapped.replicas, {});
+    swapped.lends = timer.lends();
+    Accept(moved, std::move(swapped), layout);
+  }
+
+ private:
+  LayerLoads LoadsAfter(absl::Span<const Move> moves) const {
+    return LayerLoads(forecast_, snapshot_.num_workers(),
+                      HomesAfter(snapshot_.home_of_expert, moves),
+                      snapshot_.node_of_worker);
+  }
+
+  void Accept(const LayerLoads& moved, Layout candidate, Layout& layout) const {
+    const double moving_us =
+        LayerForecaster(snapshot_.cost)
+            .Time(moved, {.moves = candidate.moves,
+                          .lends = candidate.lends,
+                          .early_lends = candidate.lends.size(),
+                          .early_moves = true})
+            .layer_us();
+    const double gain_us = layout.time_us - candidate.time_us;
+    if (gain_us * kHorizon <= moving_us - candidate.time_us) return;
+    layout = std::move(candidate);
+  }
+
+  const LayerSnapshot& snapshot_;
+  const absl::Span<const int64_t> forecast_;
+};
 
 }  // namespace
 
@@ -160,14 +207,22 @@ LayerPlan AdaptivePolicy::DecideAhead(const LayerSnapshot& snapshot) const {
     if (search.time_us() > serves_us) {
       search.Run();
       what = "searched";
-      if (PlanMoves(snapshot, forecast, loads, search.time_us(), plan)) {
-        plan.planned_ratio = plan.predicted_after_us / bound_us;
-        plan.reason = Describe(loads, plan,
-                               absl::StrCat(plan.moves.size(), " moves, ",
-                                            plan.lends.size(), " replicas"));
-        return plan;
-      }
-      plan.planned_ratio = search.time_us() / bound_us;
+      LayoutSearch layouts(snapshot, forecast);
+      Layout layout = {.replicas = search.replicas(),
+                       .lends = search.Lends(),
+                       .time_us = search.time_us()};
+      layouts.SwapBetweenNodes(loads, layout);
+      layouts.SwapBetweenWorkers(layout);
+      plan.moves = layout.moves;
+      plan.lends = layout.lends;
+      for (Lend& lend : plan.lends) lend.tokens = 0;
+      plan.predicted_after_us = layout.time_us;
+      plan.planned_ratio = plan.predicted_after_us / bound_us;
+      plan.reason =
+          Describe(loads, plan,
+                   absl::StrCat(plan.moves.size(), " moves, ",
+                                plan.lends.size(), " replicas, searched"));
+      return plan;
     }
   }
   UseReplicas(search, plan);

@@ -26,7 +26,7 @@ class ReplicaSearch {
     int64_t budget = 400;
     // A set counts as slower by this share for each replica that is not in
     // place, so that none comes for a gain that may be gone tomorrow.
-    double price_per_copy = 0.0003;
+    double price_per_copy = 0.0001;
     // Transfers start when dispatch has ended, instead of one forward time
     // earlier.
     bool late = false;

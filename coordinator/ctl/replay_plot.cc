@@ -110,7 +110,10 @@ struct TimeUnit {
     per_us = 1e-3;
   }
   std::string Format(double us) const {
-    return absl::StrFormat("%#.3g %s", us * per_us, name);
+    // Three digits.
+    const double value = us * per_us;
+    const int decimals = value < 1 ? 3 : value < 10 ? 2 : value < 100 ? 1 : 0;
+    return absl::StrFormat("%.*f %s", decimals, value, name);
   }
 };
 
@@ -235,23 +238,41 @@ bool NamesAreCrowded(const ReplayReport& report) {
   return longest * report.policies.size() > kLettersAcross;
 }
 
-void AppendLowerPanel(const ReplayReport& report, std::string& script) {
+double LongestUs(const ReplayReport& report) {
   double longest_us =
-      std::max(report.lower_bound_mean_us, report.balanced_mean_us);
+      std::max({report.lower_bound_mean_us, report.balanced_mean_us, 1.0});
   for (const PolicyReplay& policy : report.policies) {
     longest_us = std::max(longest_us, policy.layer_time_mean_us);
   }
-  const TimeUnit unit(longest_us);
+  return longest_us;
+}
+
+// The bars' heights and labels as a data block.
+void AppendBars(const ReplayReport& report, const TimeUnit& unit,
+                std::string& script) {
   script += "$times << END\n";
   for (size_t i = 0; i < report.policies.size(); ++i) {
     const PolicyReplay& policy = report.policies[i];
-    absl::StrAppendFormat(
-        &script, "%d %.9g \"%s\" 0x%s \"%s\\n%.2fx\"\n", i,
-        policy.layer_time_mean_us * unit.per_us, policy.policy, ColourOf(i),
-        unit.Format(policy.layer_time_mean_us),
-        policy.layer_time_mean_us / report.lower_bound_mean_us);
+    const std::string ratio =
+        report.lower_bound_mean_us > 0
+            ? absl::StrFormat("%.2fx", policy.layer_time_mean_us /
+                                           report.lower_bound_mean_us)
+            : "";
+    absl::StrAppendFormat(&script, "%d %.9g \"%s\" 0x%s \"%s\\n%s\"\n", i,
+                          policy.layer_time_mean_us * unit.per_us,
+                          policy.policy, ColourOf(i),
+                          unit.Format(policy.layer_time_mean_us), ratio);
   }
   script += "END\n";
+}
+
+void AppendLowerPanel(const ReplayReport& report, std::string& script) {
+  const double longest_us = LongestUs(report);
+  const TimeUnit unit(longest_us);
+  AppendBars(report, unit, script);
+  const auto policies = static_cast<double>(report.policies.size());
+  // Few bars get no wider than four would be.
+  const double margin = std::max(0.0, (4 - policies) / 2);
   const bool crowded = NamesAreCrowded(report);
   absl::StrAppendFormat(
       &script,
@@ -260,14 +281,14 @@ void AppendLowerPanel(const ReplayReport& report, std::string& script) {
       "set tmargin at screen 0.43\n"
       "set bmargin at screen %s\n"
       "set ylabel 'predicted time of a layer (%s)'\n"
-      "set xrange [-0.6:%.1f]\n"
+      "set xrange [%.1f:%.1f]\n"
       "set yrange [0:%.9g]\n"
       "set boxwidth 0.62\n"
       "set style fill solid 0.9 noborder\n"
       "set xtics scale 0 noenhanced %s\n",
-      crowded ? "0.13" : "0.07", unit.name,
-      static_cast<double>(report.policies.size()) - 0.4,
-      longest_us * unit.per_us * 1.25, crowded ? "rotate by -25" : "");
+      crowded ? "0.13" : "0.07", unit.name, -0.6 - margin,
+      policies - 0.4 + margin, longest_us * unit.per_us * 1.25,
+      crowded ? "rotate by -25" : "");
   AppendMark(1, "lower bound", report.lower_bound_mean_us, unit, "dt 1",
              script);
   AppendMark(2, "balanced", report.balanced_mean_us, unit, "dt 2", script);

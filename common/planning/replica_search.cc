@@ -75,7 +75,8 @@ double ReplicaSearch::Time(absl::Span<const Replica> set, double give_up_us) {
 
 bool ReplicaSearch::Consider(absl::Span<const Replica> set) {
   if (left_ <= 0) return false;
-  --left_;
+  left_ -= loads_.num_workers() + loads_.num_experts() +
+           static_cast<int64_t>(set.size());
   const double price = Price(set);
   return Keep(set, Time(set, best_priced_us_ / price), price);
 }

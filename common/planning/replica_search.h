@@ -22,8 +22,10 @@ namespace balancemoe {
 class ReplicaSearch {
  public:
   struct Options {
-    // Sets to time at most.
-    int64_t budget = 400;
+    // Workers, experts and replicas to look at, over all sets that are timed:
+    // some milliseconds of one core. Counted, not timed, so that equal
+    // snapshots give equal plans.
+    int64_t budget = 60'000;
     // A set counts as slower by this share for each replica that is not in
     // place, so that none comes for a gain that may be gone tomorrow.
     double price_per_copy = 0.0001;

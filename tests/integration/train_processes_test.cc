@@ -22,6 +22,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/time/time.h"
 #include "common/clock.h"
+#include "tests/integration/coordinator_process.h"
 #include "worker/train/child_process.h"
 
 namespace balancemoe::worker {
@@ -82,10 +83,8 @@ class Watched {
   // The exit code once the program has ended.
   int Await() {
     ReadUntil([](const std::string&) { return false; });
-    while (!process_->Poll().has_value()) {
-      poll(nullptr, 0, /*timeout=*/1);
-    }
-    return ExitCode(*process_->Poll());
+    const std::optional<int> status = process_->Await(kDeadline);
+    return status.has_value() ? ExitCode(*status) : -1;
   }
 
   const std::string& said() const { return said_; }
@@ -163,28 +162,6 @@ class TrainProcessesTest : public ::testing::Test {
     return nlohmann::json::parse(ReadFile(Path("report.json")), nullptr, false);
   }
 
-  std::unique_ptr<Watched> StartCoordinator(const std::string& address) const {
-    std::filesystem::remove(Path("ports.json"));
-    auto coordinator = std::make_unique<Watched>(std::vector<std::string>{
-        Program("balancemoe-coordinator"), "--listen=" + address,
-        "--http-listen=127.0.0.1:0", "--state-dir=" + Path("state"),
-        "--port-file=" + Path("ports.json")});
-    const SteadyClock clock;
-    const absl::Time deadline = clock.Now() + kDeadline;
-    while (CoordinatorAddress().empty() && clock.Now() < deadline) {
-      poll(nullptr, 0, /*timeout=*/1);
-    }
-    EXPECT_NE(CoordinatorAddress(), "");
-    return coordinator;
-  }
-
-  // Empty until the coordinator is ready.
-  std::string CoordinatorAddress() const {
-    const auto ports =
-        nlohmann::json::parse(ReadFile(Path("ports.json")), nullptr, false);
-    return ports.is_object() ? ports.value("grpc", "") : "";
-  }
-
   std::string directory_;
 };
 
@@ -248,16 +225,15 @@ TEST_F(TrainProcessesTest, WrongFlagIsExitCodeTwoAndNamed) {
 TEST_F(TrainProcessesTest, KilledAndRestartedCoordinatorChangesNoLoss) {
   const std::vector<std::string> flags = WorthALend(100, "pairwise");
   const auto undisturbed = Report(flags);
-  auto coordinator = StartCoordinator("127.0.0.1:0");
-  const std::string address = CoordinatorAddress();
+  CoordinatorProcess coordinator;
   std::vector<std::string> arguments = Train(flags);
-  arguments.push_back("--coordinator=" + address);
+  arguments.push_back("--coordinator=" + coordinator.address());
   arguments.push_back("--report=" + Path("disturbed.json"));
   Watched run(arguments);
   ASSERT_TRUE(run.ReadUntilSaid("loss")) << run.said();
 
-  coordinator.reset();  // SIGKILL
-  coordinator = StartCoordinator(address);
+  coordinator.Kill();
+  coordinator.Start();
 
   EXPECT_EQ(run.Await(), 0) << run.said();
   const auto disturbed =
@@ -269,16 +245,16 @@ TEST_F(TrainProcessesTest, KilledAndRestartedCoordinatorChangesNoLoss) {
 TEST_F(TrainProcessesTest, StoppedCoordinatorChangesNoLoss) {
   const std::vector<std::string> flags = Tiny(100, "pairwise");
   const auto undisturbed = Report(flags);
-  auto coordinator = StartCoordinator("127.0.0.1:0");
+  CoordinatorProcess coordinator;
   std::vector<std::string> arguments = Train(flags);
-  arguments.push_back("--coordinator=" + CoordinatorAddress());
+  arguments.push_back("--coordinator=" + coordinator.address());
   arguments.push_back("--report=" + Path("disturbed.json"));
   Watched run(arguments);
   ASSERT_TRUE(run.ReadUntilSaid("loss")) << run.said();
 
-  coordinator->process().Signal(SIGSTOP);
+  coordinator.Signal(SIGSTOP);
   const int code = run.Await();
-  coordinator->process().Signal(SIGCONT);
+  coordinator.Signal(SIGCONT);
 
   EXPECT_EQ(code, 0) << run.said();
   const auto disturbed =

@@ -34,10 +34,12 @@ class TrainBenchLoop {
         trainer_(options, std::move(corpus), agent) {}
 
   absl::Status Warm() {
+    BMOE_RETURN_IF_ERROR(
+        Calibrate({options_.hidden, options_.ffn}, agent_).status());
     for (int64_t step = 0; step < kWarmupSteps; ++step) {
       BMOE_RETURN_IF_ERROR(trainer_.Step(iteration_++, step).status());
     }
-    return Calibrate({options_.hidden, options_.ffn}, agent_).status();
+    return absl::OkStatus();
   }
 
   absl::StatusOr<std::vector<TrainBlock>> Round(int64_t round) {

@@ -6,4 +6,11 @@ if(BALANCEMOE_WITH_TORCH AND BALANCEMOE_WITH_GLOO)
     LABEL integration
     TIMEOUT 900)
   add_dependencies(train_processes_test balancemoe-train)
+
+  balancemoe_test(
+    train_restart_test.cc
+    DEPS balancemoe::agent_job balancemoe::coordinator_process
+         balancemoe::train balancemoe::test_fixtures balancemoe::transport_gloo
+    LABEL integration
+    TORCH)
 endif()

@@ -14,6 +14,7 @@
 #include "common/status_macros.h"
 #include "worker/moe/calibration.h"
 #include "worker/moe/gemm_self_test.h"
+#include "worker/train/cost_model_file.h"
 #include "worker/train/energy_meter.h"
 #include "worker/train/process_usage.h"
 #include "worker/train/progress_bar.h"
@@ -68,8 +69,7 @@ absl::StatusOr<nlohmann::ordered_json> RunTrainJob(const TrainOptions& options,
   const bool first = place.rank == WorkerRank(0);
   const absl::Status same_bits = TestGemm({options.hidden, options.ffn});
   if (first && !same_bits.ok()) progress << same_bits.message() << std::endl;
-  BMOE_RETURN_IF_ERROR(
-      Calibrate({options.hidden, options.ffn}, agent).status());
+  BMOE_RETURN_IF_ERROR(GiveCostModel(options, agent));
   ProgressBar bar({.label = options.policy,
                    .steps = options.steps,
                    .terminal = place.terminal},
@@ -93,6 +93,16 @@ absl::StatusOr<nlohmann::ordered_json> RunTrainJob(const TrainOptions& options,
   summary.warmup_steps = WarmupSteps(options.steps);
   summary.energy_j = energy_j;
   return BuildTrainReport(options, summary, steps);
+}
+
+absl::Status GiveCostModel(const TrainOptions& options, Agent& agent) {
+  const ExpertShape shape{options.hidden, options.ffn};
+  if (options.cost_model.empty()) return Calibrate(shape, agent).status();
+  BMOE_ASSIGN_OR_RETURN(CostModel model, ReadCostModelFile(options.cost_model));
+  model.expert_bytes = shape.bytes();
+  model.token_bytes = shape.hidden * static_cast<int64_t>(sizeof(float));
+  agent.ReportCostModel(model);
+  return absl::OkStatus();
 }
 
 void ShareCores(int32_t local_workers) {

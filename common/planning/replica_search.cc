@@ -89,6 +89,7 @@ bool ReplicaSearch::Keep(absl::Span<const Replica> set, double time_us,
   best_us_ = time_us;
   best_.assign(set.begin(), set.end());
   best_tokens_ = timer_.tokens();
+  best_lends_ = timer_.lends();
   return true;
 }
 
@@ -208,11 +209,6 @@ void ReplicaSearch::Look() {
   if (in_place_.empty()) return;
   in_place_us_ = Time(in_place_, kNever);
   Keep(in_place_, in_place_us_, 1);
-}
-
-std::vector<Lend> ReplicaSearch::Lends() {
-  Time(best_, kNever);
-  return timer_.lends();
 }
 
 void ReplicaSearch::Repair() { ExportRest(kRepairThresholds); }

@@ -8,6 +8,7 @@ balancemoe_library(
     embedded_coordinator.h
     energy_meter.h
     local_workers.h
+    measured_profile.h
     process_usage.h
     progress_bar.h
     quota_routing.h
@@ -26,6 +27,7 @@ balancemoe_library(
     embedded_coordinator.cc
     energy_meter.cc
     local_workers.cc
+    measured_profile.cc
     process_usage.cc
     progress_bar.cc
     quota_routing.cc
@@ -44,7 +46,7 @@ if(NOT BALANCEMOE_WITH_TORCH)
   return()
 endif()
 
-foreach(name cost_model_file demo_report quota_routing text_corpus train_options train_report)
+foreach(name cost_model_file demo_report measured_profile quota_routing text_corpus train_options train_report)
   balancemoe_test(${name}_test.cc DEPS balancemoe::train_run
                   balancemoe::test_fixtures)
 endforeach()

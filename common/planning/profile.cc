@@ -22,9 +22,13 @@ absl::Status CheckBound(const Bound& bound) {
   const bool high_enough =
       bound.above ? bound.value > bound.lowest : bound.value >= bound.lowest;
   if (high_enough && bound.value <= bound.highest) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat(
-      bound.key, " is ", bound.value, "; it must be a number ",
-      bound.above ? "> " : ">= ", bound.lowest, " and <= ", bound.highest));
+  const bool too_high = high_enough && std::isfinite(bound.value);
+  return absl::InvalidArgumentError(
+      absl::StrCat(bound.key, " is ", bound.value, "; it must be a number ",
+                   too_high      ? "<= "
+                   : bound.above ? "> "
+                                 : ">= ",
+                   too_high ? bound.highest : bound.lowest));
 }
 
 }  // namespace

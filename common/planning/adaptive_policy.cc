@@ -15,6 +15,7 @@
 #include "common/planning/layout_search.h"
 #include "common/planning/lower_bound.h"
 #include "common/planning/replica_search.h"
+#include "common/planning/replica_timer.h"
 
 namespace balancemoe {
 namespace {
@@ -123,6 +124,30 @@ void AdaptivePolicy::PlanFewestCopies(const LayerSnapshot& snapshot,
           .layer_us();
 }
 
+// Keeps what is in place as long as it reaches the target.
+void AdaptivePolicy::PlanFewestReplicas(const LayerSnapshot& snapshot,
+                                        const LayerLoads& loads,
+                                        LayerPlan& plan) const {
+  ReplicaTimer timer(loads, snapshot.cost);
+  plan.predicted_after_us = timer.TimeUs(snapshot.replicas, {});
+  plan.lends = timer.lends();
+  const double most_tokens = options_.target_imbalance *
+                             static_cast<double>(loads.total_tokens()) /
+                             loads.num_workers();
+  if (static_cast<double>(timer.peak_tokens()) > most_tokens) {
+    plan.lends =
+        FewestLends(loads, UsableSlots(snapshot), options_.target_imbalance);
+    plan.predicted_after_us =
+        LayerForecaster(snapshot.cost)
+            .Time(loads,
+                  {.lends = plan.lends, .early_lends = plan.lends.size()})
+            .layer_us();
+  }
+  for (Lend& lend : plan.lends) lend.tokens = 0;
+  plan.reason =
+      Describe(loads, plan, absl::StrCat(plan.lends.size(), " replicas"));
+}
+
 LayerPlan AdaptivePolicy::DecideAhead(const LayerSnapshot& snapshot) const {
   const std::vector<int64_t> forecast = Forecast(snapshot);
   const LayerLoads loads(forecast, snapshot.num_workers(),
@@ -139,6 +164,10 @@ LayerPlan AdaptivePolicy::DecideAhead(const LayerSnapshot& snapshot) const {
   if (FindBusiest(loads.workers()).times_mean <= kBalanced) {
     plan.predicted_after_us = plan.predicted_before_us;
     plan.reason = Describe(loads, plan, "no replicas, the load is balanced");
+    return plan;
+  }
+  if (options_.fewest_copies) {
+    PlanFewestReplicas(snapshot, loads, plan);
     return plan;
   }
   const double serves_us =

@@ -27,6 +27,8 @@ class AdaptivePolicy final : public Policy {
   LayerPlan DecideInline(const LayerSnapshot& snapshot) const;
   void PlanFewestCopies(const LayerSnapshot& snapshot, const LayerLoads& loads,
                         LayerPlan& plan) const;
+  void PlanFewestReplicas(const LayerSnapshot& snapshot,
+                          const LayerLoads& loads, LayerPlan& plan) const;
   LayerPlan DecideAhead(const LayerSnapshot& snapshot) const;
 
   const bool inline_;

@@ -148,5 +148,17 @@ TEST(AdaptivePolicyTest, FewestCopiesStopAtTheTarget) {
   EXPECT_THAT(plan.reason, EndsWith("ms"));
 }
 
+TEST(AdaptivePolicyTest, FewestCopiesAheadKeepWhatReachesTheTarget) {
+  const AdaptivePolicy policy({"adaptive", "ahead"},
+                              {.fewest_copies = true, .target_imbalance = 1.1});
+  const LayerSnapshot before = Past(3, {1600, 1000, 400}, {0, 1, 2});
+  const LayerPlan plan = policy.Decide(before);
+  ASSERT_THAT(plan.lends, ElementsAre(LendOf(0, 0, 2, 0)));
+  LayerSnapshot snapshot = After(before, plan);
+  snapshot.history = {{Iteration(1), {1500, 1000, 500}}};
+
+  EXPECT_THAT(policy.Decide(snapshot).lends, ElementsAre(LendOf(0, 0, 2, 0)));
+}
+
 }  // namespace
 }  // namespace balancemoe

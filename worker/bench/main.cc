@@ -1,6 +1,7 @@
 #include <CLI/CLI.hpp>
 #include <iostream>
 
+#include "worker/bench/plan_bench.h"
 #include "worker/bench/service_bench.h"
 #include "worker/bench/train_bench.h"
 
@@ -17,6 +18,7 @@ int main(int argc, char** argv) {
       "compared to.",
       "balancemoe-bench");
   app.require_subcommand(1);
+  balancemoe::worker::AddPlanBench(app);
   balancemoe::worker::AddServiceBench(app);
   balancemoe::worker::AddTrainBench(app);
   try {

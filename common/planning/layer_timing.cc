@@ -2,8 +2,14 @@
 
 #include <algorithm>
 #include <functional>
+#include <limits>
 
 namespace balancemoe {
+namespace {
+
+constexpr double kNever = std::numeric_limits<double>::infinity();
+
+}  // namespace
 
 double ExpertComputeUs(const CostModel& cost, int64_t tokens) {
   if (tokens == 0) return 0;
@@ -43,7 +49,8 @@ bool LayerTimer::Time(const LayerWork& work, LayerTiming& timing,
   work_ = &work;
   workers_.resize(work.workers.size());
   TimeUndisturbed(timing);
-  if (timing.undisturbed_us >= give_up_us) return false;
+  // Absurd costs can take forever, which is no reason to give up by itself.
+  if (give_up_us < kNever && timing.undisturbed_us >= give_up_us) return false;
   TimeForward(timing);
   TimeBackward(timing);
   timing.forward_us += work.planning_us;

@@ -61,6 +61,13 @@ void LayoutSearch::SwapBetweenWorkers(Layout& layout) const {
   ReplicaTimer timer(moved, snapshot_.cost);
   swapped.time_us = timer.TimeUs(swapped.replicas, {});
   swapped.lends = timer.lends();
+  // Better homes may leave replicas nothing to do.
+  const double without_us = timer.TimeUs({}, {});
+  if (without_us < swapped.time_us) {
+    swapped.time_us = without_us;
+    swapped.replicas.clear();
+    swapped.lends.clear();
+  }
   Accept(moved, std::move(swapped), layout);
 }
 

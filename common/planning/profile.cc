@@ -1,8 +1,9 @@
 #include "common/planning/profile.h"
 
 #include <cmath>
+#include <string>
 
-#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/strings/string_view.h"
 
 namespace balancemoe {
@@ -23,12 +24,10 @@ absl::Status CheckBound(const Bound& bound) {
       bound.above ? bound.value > bound.lowest : bound.value >= bound.lowest;
   if (high_enough && bound.value <= bound.highest) return absl::OkStatus();
   const bool too_high = high_enough && std::isfinite(bound.value);
-  return absl::InvalidArgumentError(
-      absl::StrCat(bound.key, " is ", bound.value, "; it must be a number ",
-                   too_high      ? "<= "
-                   : bound.above ? "> "
-                                 : ">= ",
-                   too_high ? bound.highest : bound.lowest));
+  const char* relation = too_high ? "<=" : bound.above ? ">" : ">=";
+  return absl::InvalidArgumentError(absl::StrFormat(
+      "%s is %.15g; it must be a number %s %.15g", std::string(bound.key),
+      bound.value, relation, too_high ? bound.highest : bound.lowest));
 }
 
 }  // namespace

@@ -15,9 +15,7 @@ constexpr int kSweeps = 6;
 constexpr int64_t kCrumb = 16;
 
 // A load that counts as no worse than `peak`.
-int64_t Tolerated(int64_t peak) {
-  return peak + std::max<int64_t>(peak / 4096, 1);
-}
+int64_t Tolerated(int64_t peak) { return peak + peak / 4096; }
 
 }  // namespace
 

@@ -144,8 +144,13 @@ int RunWorkerProgram(const WorkerProgram& asked) {
   if (!place.ok()) return Fail(program.arguments[0], place.status());
   const bool launched =
       place->has_value() && !(*place)->launcher_coordinator.empty();
-  if (!place->has_value() && !options.workers.has_value()) {
-    options.workers = kDefaultWorkers;
+  if (!options.workers.has_value()) {
+    // Over loopback one process holds all workers, whoever started it.
+    if (!place->has_value() || (launched && options.transport == "loopback")) {
+      options.workers = kDefaultWorkers;
+    } else if (launched) {
+      options.workers = (*place)->world_size;
+    }
   }
   const absl::Status valid = ValidateTrainOptions(
       options,

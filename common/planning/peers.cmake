@@ -1,0 +1,23 @@
+# The policies of other systems, for comparison.
+set(PEER_HEADERS
+    eplb_policy.h
+    expert_shadowing.h
+    fastermoe_paper_policy.h
+    fastermoe_policy.h
+    llep_policy.h
+    overlap_knapsack.h
+    pairwise_dp_policy.h
+    pairwise_moves_policy.h
+    smartmoe_policy.h
+    ultraep_policy.h)
+set(PEER_SOURCES
+    eplb_policy.cc
+    expert_shadowing.cc
+    fastermoe_paper_policy.cc
+    fastermoe_policy.cc
+    llep_policy.cc
+    overlap_knapsack.cc
+    pairwise_dp_policy.cc
+    pairwise_moves_policy.cc
+    smartmoe_policy.cc
+    ultraep_policy.cc)

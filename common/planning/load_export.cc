@@ -35,18 +35,22 @@ void LoadExporter::SumLoads(const Start& start) {
   }
   slots_.assign(start.free_slots.begin(), start.free_slots.end());
   at_home_ = loads_.tokens_of_expert();
-  held_.assign(start.replicas.begin(), start.replicas.end());
+  held_.assign(load_.size() * at_home_.size(), false);
   for (size_t i = 0; i < start.replicas.size(); ++i) {
     const Replica& replica = start.replicas[i];
     at_home_[replica.expert.index()] -= start.tokens[i];
     load_[loads_.home(replica.expert).index()] -= start.tokens[i];
     load_[replica.worker.index()] += start.tokens[i];
+    Hold(replica.worker.index(), replica.expert);
   }
 }
 
+void LoadExporter::Hold(size_t worker, ExpertId expert) {
+  held_[expert.index() * load_.size() + worker] = true;
+}
+
 bool LoadExporter::Holds(size_t worker, ExpertId expert) const {
-  const Replica replica = {expert, WorkerRank(static_cast<int32_t>(worker))};
-  return std::find(held_.begin(), held_.end(), replica) != held_.end();
+  return held_[expert.index() * load_.size() + worker];
 }
 
 size_t LoadExporter::FindReceiver(size_t exporter, ExpertId expert,
@@ -84,8 +88,8 @@ void LoadExporter::ExportFrom(size_t worker, int64_t threshold, bool near_first,
       load_[worker] -= tokens;
       load_[to] += tokens;
       --slots_[to];
-      held_.push_back({expert, WorkerRank(static_cast<int32_t>(to))});
-      added.push_back(held_.back());
+      Hold(to, expert);
+      added.push_back({expert, WorkerRank(static_cast<int32_t>(to))});
     }
   }
 }

@@ -43,6 +43,7 @@ class LoadExporter {
                       bool near_first) const;
   void ExportFrom(size_t worker, int64_t threshold, bool near_first,
                   std::vector<Replica>& added);
+  void Hold(size_t worker, ExpertId expert);
   bool Holds(size_t worker, ExpertId expert) const;
 
   const LayerLoads& loads_;
@@ -53,7 +54,8 @@ class LoadExporter {
   std::vector<int32_t> slots_;
   // [E]: tokens that home computes.
   std::vector<int64_t> at_home_;
-  std::vector<Replica> held_;
+  // [E, W]: whether the worker has a copy.
+  std::vector<bool> held_;
   std::vector<size_t> order_;
 };
 

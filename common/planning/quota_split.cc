@@ -50,6 +50,14 @@ int64_t QuotaSplitter::peak() const {
   return *std::max_element(load_.begin(), load_.end());
 }
 
+// Far more than splits need, but for contrived ones; a bound on the work where
+// each round looks at thousands of workers.
+size_t QuotaSplitter::MostRounds() const {
+  constexpr size_t kWork = 2'000'000;
+  return std::min(16 * load_.size(),
+                  16 + kWork / (load_.size() + holders_.size()));
+}
+
 void QuotaSplitter::Give(size_t holder, int64_t tokens) {
   holders_[holder].quota += tokens;
   load_[holders_[holder].worker] += tokens;
@@ -184,7 +192,7 @@ void QuotaSplitter::LowerPeak() {
   const int64_t total = std::accumulate(load_.begin(), load_.end(), int64_t{0});
   const auto workers = static_cast<int64_t>(load_.size());
   if (peak() <= Tolerated((total + workers - 1) / workers)) return;
-  for (size_t round = 0; round < 16 * load_.size(); ++round) {
+  for (size_t left = MostRounds(); left > 0; --left) {
     const auto busiest = static_cast<size_t>(
         std::max_element(load_.begin(), load_.end()) - load_.begin());
     const int64_t tolerance = std::max<int64_t>(load_[busiest] / 2048, 1);
@@ -248,7 +256,7 @@ void QuotaSplitter::ShedExcess(int64_t limit) {
     ShedDirectly(worker, limit, /*own=*/false);
     ShedDirectly(worker, limit, /*own=*/true);
   }
-  for (size_t round = 0; round < 16 * load_.size(); ++round) {
+  for (size_t left = MostRounds(); left > 0; --left) {
     const auto busiest = static_cast<size_t>(
         std::max_element(load_.begin(), load_.end()) - load_.begin());
     if (load_[busiest] <= limit || !Improve(busiest, limit, false)) return;

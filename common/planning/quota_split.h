@@ -56,6 +56,7 @@ class QuotaSplitter {
   void ShedExcess(int64_t limit);
   void ShedDirectly(size_t worker, int64_t limit, bool own);
   void DropCrumbs(int64_t limit);
+  size_t MostRounds() const;
   void Give(size_t holder, int64_t tokens);
 
   std::vector<Group> groups_;

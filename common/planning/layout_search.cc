@@ -63,7 +63,7 @@ void LayoutSearch::SwapBetweenWorkers(Layout& layout) const {
   swapped.lends = timer.lends();
   // Better homes may leave replicas nothing to do.
   const double without_us = timer.TimeUs({}, {});
-  if (without_us < swapped.time_us) {
+  if (without_us <= swapped.time_us) {
     swapped.time_us = without_us;
     swapped.replicas.clear();
     swapped.lends.clear();

@@ -204,14 +204,12 @@ void ReplicaSearch::DropLight() {
 
 void ReplicaSearch::Look() {
   best_us_ = best_priced_us_ = kNever;
-  // First, so that what is in place wins over nothing when both are as good.
-  if (!in_place_.empty()) {
-    in_place_us_ = Time(in_place_, kNever);
-    Keep(in_place_, in_place_us_, 1);
-  }
-  without_us_ = Time({}, kNever);
+  // First, so that replicas that nothing is gained by are given up.
+  without_us_ = in_place_us_ = Time({}, kNever);
   Keep({}, without_us_, 1);
-  if (in_place_.empty()) in_place_us_ = without_us_;
+  if (in_place_.empty()) return;
+  in_place_us_ = Time(in_place_, kNever);
+  Keep(in_place_, in_place_us_, 1);
 }
 
 void ReplicaSearch::Repair() { ExportRest(kRepairThresholds); }

@@ -56,8 +56,7 @@ absl::StatusOr<std::unique_ptr<CoordinatorServer>> CoordinatorServer::Start(
                         OpenEpochs(options.state_dir));
   std::unique_ptr<CoordinatorServer> server(
       new CoordinatorServer(std::move(options), std::move(epochs)));
-  BMOE_RETURN_IF_ERROR(server->StartHttp());
-  BMOE_RETURN_IF_ERROR(server->Listen());
+  BMOE_RETURN_IF_ERROR(server->ListenToAll());
   return server;
 }
 
@@ -70,8 +69,17 @@ CoordinatorServer::CoordinatorServer(CoordinatorOptions options,
       coordinator_service_(jobs_, metrics_, clock_),
       admin_service_(jobs_) {}
 
-absl::Status CoordinatorServer::Listen() {
+absl::Status CoordinatorServer::ListenToAll() {
   BMOE_ASSIGN_OR_RETURN(grpc_address_, ParseListenAddress(options_.listen));
+  // A port that was asked for comes first, or the system might give it to the
+  // other address as a free one.
+  const bool any_grpc_port = grpc_address_.port == 0;
+  if (any_grpc_port) BMOE_RETURN_IF_ERROR(StartHttp());
+  BMOE_RETURN_IF_ERROR(ListenToWorkers());
+  return any_grpc_port ? absl::OkStatus() : StartHttp();
+}
+
+absl::Status CoordinatorServer::ListenToWorkers() {
   grpc::EnableDefaultHealthCheckService(true);
   if (options_.reflection) {
     grpc::reflection::InitProtoReflectionServerBuilderPlugin();

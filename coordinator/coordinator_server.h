@@ -55,7 +55,8 @@ class CoordinatorServer {
  private:
   CoordinatorServer(CoordinatorOptions options,
                     std::unique_ptr<JobEpochStore> epochs);
-  absl::Status Listen();
+  absl::Status ListenToAll();
+  absl::Status ListenToWorkers();
   absl::Status StartHttp();
   std::vector<std::pair<std::string, std::string>> StatusRows() const;
 

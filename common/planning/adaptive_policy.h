@@ -2,6 +2,7 @@
 #define BALANCEMOE_COMMON_PLANNING_ADAPTIVE_POLICY_H_
 
 #include "absl/strings/string_view.h"
+#include "common/planning/layer_loads.h"
 #include "common/planning/policy.h"
 
 namespace balancemoe {
@@ -15,16 +16,23 @@ namespace balancemoe {
 class AdaptivePolicy final : public Policy {
  public:
   AdaptivePolicy(const PolicyChoice& choice, const PolicyOptions& options)
-      : inline_(choice.mode == "inline"), options_(options) {}
+      : inline_(choice.mode == "inline"),
+        ahead_(choice.mode == "ahead"),
+        options_(options) {}
 
   absl::string_view name() const override { return "adaptive"; }
   LayerPlan Decide(const LayerSnapshot& snapshot) const override;
 
  private:
   LayerPlan DecideInline(const LayerSnapshot& snapshot) const;
+  void PlanFewestCopies(const LayerSnapshot& snapshot, const LayerLoads& loads,
+                        LayerPlan& plan) const;
+  void PlanFewestReplicas(const LayerSnapshot& snapshot,
+                          const LayerLoads& loads, LayerPlan& plan) const;
   LayerPlan DecideAhead(const LayerSnapshot& snapshot) const;
 
   const bool inline_;
+  const bool ahead_;
   const PolicyOptions options_;
 };
 

@@ -16,9 +16,11 @@ namespace balancemoe {
 // asked.
 //
 // EPLB has no homes. Here home stays where it is, and computes nothing when no
-// replica was packed onto it; a copy is a replica whose gradient goes home.
-// The hierarchical form is for experts in groups that a token's experts are
-// drawn from; layers here know none.
+// replica was packed onto it; a copy is a replica whose gradient goes home. So
+// a worker needs a spare slot for each replica of an expert that lives
+// elsewhere, not just for its additional one. The hierarchical form is for
+// experts in groups that a token's experts are drawn from; layers here know
+// none.
 class EplbPolicy final : public Policy {
  public:
   static constexpr int64_t kSparePerWorker = 1;

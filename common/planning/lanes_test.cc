@@ -30,16 +30,16 @@ class LanesTest : public ::testing::Test {
   std::vector<double> Send(size_t home, const std::vector<size_t>& others,
                            double earliest_us = 0, double bytes = 1000) {
     std::vector<double> arrivals_us(others.size());
-    lanes_.Send(Direction::kFromHome, home, others, bytes, earliest_us,
-                absl::MakeSpan(arrivals_us));
+    lanes_.Send(Direction::kFromHome, lanes_.RouteTo(home, others, bytes), home,
+                others, bytes, earliest_us, absl::MakeSpan(arrivals_us));
     return arrivals_us;
   }
 
   std::vector<double> Return(size_t home, const std::vector<size_t>& others,
                              double earliest_us = 0, double bytes = 1000) {
     std::vector<double> arrivals_us(others.size());
-    lanes_.Send(Direction::kToHome, home, others, bytes, earliest_us,
-                absl::MakeSpan(arrivals_us));
+    lanes_.Send(Direction::kToHome, lanes_.RouteTo(home, others, bytes), home,
+                others, bytes, earliest_us, absl::MakeSpan(arrivals_us));
     return arrivals_us;
   }
 
@@ -101,7 +101,7 @@ TEST_F(LanesTest, WhatComesHomeTakesTheOthersSendingLane) {
 TEST_F(LanesTest, SeveralReceiversApartTakeTurns) {
   Begin(kByLatency, {0, 0, 0, 1});
 
-  EXPECT_EQ(lanes_.KindOfRoute(0, std::vector<size_t>{1, 2, 3}),
+  EXPECT_EQ(lanes_.RouteTo(0, std::vector<size_t>{1, 2, 3}, 1000).kind,
             RouteKind::kApart);
   EXPECT_THAT(Send(0, {1, 2, 3}), ElementsAre(4, 8, 10));
 }
@@ -116,7 +116,7 @@ TEST_F(LanesTest, ChainHoldsEveryLaneThatItUses) {
   const std::vector<size_t> chain = {1, 2, 3, 4, 5};
   Begin(kRelay, std::vector<int32_t>(8));
 
-  EXPECT_EQ(lanes_.KindOfRoute(0, chain), RouteKind::kRelay);
+  EXPECT_EQ(lanes_.RouteTo(0, chain, 1000).kind, RouteKind::kRelay);
   EXPECT_THAT(Send(0, chain), Pointwise(DoubleEq(), std::vector(5, 145.0)));
   // All but the last pass it on; nobody sends to home.
   EXPECT_THAT(Send(5, {6}), ElementsAre(101));
@@ -149,7 +149,7 @@ TEST_F(LanesTest, ChainCrossesBetweenNodesAsSeldomAsItCan) {
 TEST_F(LanesTest, TreeHoldsHomeUntilAllHaveIt) {
   Begin(kByLatency, std::vector<int32_t>(6));
 
-  EXPECT_EQ(lanes_.KindOfRoute(0, std::vector<size_t>{1, 2, 3}),
+  EXPECT_EQ(lanes_.RouteTo(0, std::vector<size_t>{1, 2, 3}, 1000).kind,
             RouteKind::kTree);
   EXPECT_THAT(Send(0, {1, 2, 3}), ElementsAre(8, 8, 8));
   EXPECT_THAT(Send(0, {4}), ElementsAre(12));

@@ -52,7 +52,7 @@ enum class SplitRule {
   kExact,
   // Lend::tokens are parts of kShareUnit of whatever the counts turn out to be.
   kShares,
-  // By SplitEvenly from the counts; Lend::tokens mean nothing.
+  // By QuotaSplitter from the counts; Lend::tokens mean nothing.
   kMinMax,
 };
 

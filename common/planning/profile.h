@@ -11,7 +11,7 @@
 namespace balancemoe {
 
 // A model and the machine that it trains on, as replay and paced runs need it.
-// Field by field the profile file of docs/planning.md; defaults are for fields
+// Field by field the profile file of docs/replay.md; defaults are for fields
 // that a file may leave out.
 struct Profile {
   struct Link {

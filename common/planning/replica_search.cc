@@ -75,7 +75,8 @@ double ReplicaSearch::Time(absl::Span<const Replica> set, double give_up_us) {
 
 bool ReplicaSearch::Consider(absl::Span<const Replica> set) {
   if (left_ <= 0) return false;
-  --left_;
+  left_ -= loads_.num_workers() + loads_.num_experts() +
+           static_cast<int64_t>(set.size());
   const double price = Price(set);
   return Keep(set, Time(set, best_priced_us_ / price), price);
 }
@@ -88,6 +89,7 @@ bool ReplicaSearch::Keep(absl::Span<const Replica> set, double time_us,
   best_us_ = time_us;
   best_.assign(set.begin(), set.end());
   best_tokens_ = timer_.tokens();
+  best_lends_ = timer_.lends();
   return true;
 }
 
@@ -207,11 +209,6 @@ void ReplicaSearch::Look() {
   if (in_place_.empty()) return;
   in_place_us_ = Time(in_place_, kNever);
   Keep(in_place_, in_place_us_, 1);
-}
-
-std::vector<Lend> ReplicaSearch::Lends() {
-  Time(best_, kNever);
-  return timer_.lends();
 }
 
 void ReplicaSearch::Repair() { ExportRest(kRepairThresholds); }

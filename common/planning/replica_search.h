@@ -22,8 +22,10 @@ namespace balancemoe {
 class ReplicaSearch {
  public:
   struct Options {
-    // Sets to time at most.
-    int64_t budget = 400;
+    // Workers, experts and replicas to look at, over all sets that are timed:
+    // some milliseconds of one core. Counted, not timed, so that equal
+    // snapshots give equal plans.
+    int64_t budget = 60'000;
     // A set counts as slower by this share for each replica that is not in
     // place, so that none comes for a gain that may be gone tomorrow.
     double price_per_copy = 0.0001;
@@ -44,10 +46,10 @@ class ReplicaSearch {
   // The whole search.
   void Run();
 
-  // Of the set that is best at present, with exact tokens; times it again.
-  std::vector<Lend> Lends();
   // The best set, rising.
   const std::vector<Replica>& replicas() const { return best_; }
+  // The same with exact tokens, in the order of travel.
+  const std::vector<Lend>& lends() const { return best_lends_; }
   // Its predicted time, without the price of copies.
   double time_us() const { return best_us_; }
   double time_in_place_us() const { return in_place_us_; }
@@ -86,6 +88,7 @@ class ReplicaSearch {
   std::vector<Replica> best_;
   // One per replica.
   std::vector<int64_t> best_tokens_;
+  std::vector<Lend> best_lends_;
   double best_us_ = 0;
   double best_priced_us_ = 0;
   double in_place_us_ = 0;

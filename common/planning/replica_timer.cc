@@ -5,8 +5,8 @@
 
 namespace balancemoe {
 
-double ReplicaTimer::TimeUs(absl::Span<const Replica> planned,
-                            absl::Span<const Replica> late, double give_up_us) {
+void ReplicaTimer::Split(absl::Span<const Replica> planned,
+                         absl::Span<const Replica> late) {
   all_.resize(planned.size() + late.size());
   std::merge(planned.begin(), planned.end(), late.begin(), late.end(),
              all_.begin());
@@ -14,6 +14,11 @@ double ReplicaTimer::TimeUs(absl::Span<const Replica> planned,
   lends_.clear();
   AddLends(planned);
   AddLends(late);
+}
+
+double ReplicaTimer::TimeUs(absl::Span<const Replica> planned,
+                            absl::Span<const Replica> late, double give_up_us) {
+  Split(planned, late);
   const LayerTiming* timing = forecaster_.TimeUnder(
       give_up_us, loads_,
       {.lends = lends_, .early_lends = planned.size(), .early_moves = true});

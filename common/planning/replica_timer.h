@@ -23,6 +23,10 @@ class ReplicaTimer {
   ReplicaTimer(const LayerLoads& loads, const CostModel& cost)
       : loads_(loads), forecaster_(cost) {}
 
+  // Splits the counts over both kinds together, which is half of what timing
+  // them takes. The sets are as in TimeUs.
+  void Split(absl::Span<const Replica> planned, absl::Span<const Replica> late);
+
   // The layer's time with `planned` replicas, sent ahead, and `late` ones,
   // which start when dispatch has ended. Both are rising and have nothing in
   // common. Infinity when the time is `give_up_us` or longer for compute and
@@ -31,15 +35,11 @@ class ReplicaTimer {
                 absl::Span<const Replica> late,
                 double give_up_us = std::numeric_limits<double>::infinity());
 
-  // Of the sets last timed: exact tokens, in the order of travel, planned ones
-  // first.
+  // Of the sets last split or timed: exact tokens, in the order of travel,
+  // planned ones first.
   const std::vector<Lend>& lends() const { return lends_; }
   // One per replica of both sets together, rising.
   const std::vector<int64_t>& tokens() const { return tokens_; }
-  // [W]
-  const std::vector<WorkerTokens>& workers() const {
-    return forecaster_.workers();
-  }
   // The busiest worker's tokens.
   int64_t peak_tokens() const { return splitter_.peak(); }
 

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <vector>
 
+#include "absl/types/span.h"
 #include "common/planning/layer_loads.h"
 #include "common/planning/load_order.h"
 #include "common/planning/plan_forecast.h"

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <limits>
 #include <utility>
 
 #include "common/planning/load_export.h"
@@ -10,58 +11,96 @@
 namespace balancemoe {
 namespace {
 
-// Times the mean load, from which exports of excess are tried.
-// No top-up when no worker has more than this many times the mean.
+// Nothing more pays when no worker has more than this many times the mean.
 constexpr double kBalanced = 1.01;
+// Times the mean load, above which workers export.
 constexpr double kThresholds[] = {1.0, 1.05, 1.15, 1.4, 2.0};
+
+class TopUpSearch {
+ public:
+  TopUpSearch(const LayerLoads& loads, const CostModel& cost,
+              absl::Span<const int32_t> slots,
+              absl::Span<const Replica> planned)
+      : loads_(loads),
+        planned_(planned),
+        mean_(static_cast<double>(loads.total_tokens()) /
+              static_cast<double>(loads.num_workers())),
+        free_(slots.begin(), slots.end()),
+        timer_(loads, cost) {
+    timer_.Split(planned, {});
+    result_.lends = timer_.lends();
+    result_.planned = planned.size();
+  }
+
+  bool IsBalanced() const {
+    return static_cast<double>(timer_.peak_tokens()) <= kBalanced * mean_;
+  }
+
+  void Run() {
+    result_.searched = true;
+    const double peak = static_cast<double>(timer_.peak_tokens());
+    FindUsed();
+    best_us_ = timer_.TimeUs(planned_, {});
+    LoadExporter exporter(loads_);
+    std::vector<Replica> added;
+    for (const double times_mean : kThresholds) {
+      const double threshold = times_mean * mean_;
+      if (threshold >= peak) break;
+      for (const bool near_first : {true, false}) {
+        exporter.Export({used_, tokens_, free_},
+                        static_cast<int64_t>(threshold) + 1, near_first, added);
+        Try(added);
+      }
+    }
+  }
+
+  TopUpResult Take() { return std::move(result_); }
+
+ private:
+  // A replica that the split does not use gives its slot back.
+  void FindUsed() {
+    for (size_t i = 0; i < planned_.size(); ++i) {
+      if (timer_.tokens()[i] == 0) continue;
+      used_.push_back(planned_[i]);
+      tokens_.push_back(timer_.tokens()[i]);
+      --free_[planned_[i].worker.index()];
+    }
+  }
+
+  void Try(const std::vector<Replica>& added) {
+    const std::vector<Replica> before = std::exchange(late_, {});
+    // An unused replica that is wanted after all was sent ahead.
+    std::set_difference(added.begin(), added.end(), planned_.begin(),
+                        planned_.end(), std::back_inserter(late_));
+    if (late_.empty() || late_ == before) return;
+    const double time_us = timer_.TimeUs(planned_, late_, best_us_);
+    if (time_us >= best_us_) return;
+    best_us_ = time_us;
+    result_.lends = timer_.lends();
+  }
+
+  const LayerLoads& loads_;
+  const absl::Span<const Replica> planned_;
+  const double mean_;
+  // [W]
+  std::vector<int32_t> free_;
+  ReplicaTimer timer_;
+  // Planned replicas with tokens, and how many.
+  std::vector<Replica> used_;
+  std::vector<int64_t> tokens_;
+  std::vector<Replica> late_;
+  double best_us_ = std::numeric_limits<double>::infinity();
+  TopUpResult result_;
+};
 
 }  // namespace
 
 TopUpResult TopUp(const LayerLoads& loads, const CostModel& cost,
                   absl::Span<const int32_t> slots,
                   absl::Span<const Replica> planned) {
-  ReplicaTimer timer(loads, cost);
-  TopUpResult result;
-  double best_us = timer.TimeUs(planned, {});
-  result.lends = timer.lends();
-  result.planned = planned.size();
-  const BusiestWorker busiest = FindBusiest(timer.workers());
-  if (busiest.times_mean <= kBalanced) return result;
-  result.searched = true;
-
-  // A replica that the split does not use gives its slot back.
-  std::vector<int32_t> free(slots.begin(), slots.end());
-  std::vector<Replica> used;
-  std::vector<int64_t> tokens;
-  for (size_t i = 0; i < planned.size(); ++i) {
-    if (timer.tokens()[i] == 0) continue;
-    used.push_back(planned[i]);
-    tokens.push_back(timer.tokens()[i]);
-    --free[planned[i].worker.index()];
-  }
-  const double mean = static_cast<double>(loads.total_tokens()) /
-                      static_cast<double>(loads.num_workers());
-  LoadExporter exporter(loads);
-  std::vector<Replica> added;
-  std::vector<Replica> late;
-  for (const double times_mean : kThresholds) {
-    if (times_mean >= busiest.times_mean) break;
-    for (const bool near_first : {true, false}) {
-      exporter.Export({used, tokens, free},
-                      static_cast<int64_t>(times_mean * mean) + 1, near_first,
-                      added);
-      std::vector<Replica> before = std::exchange(late, {});
-      // An unused replica that is wanted after all was sent ahead.
-      std::set_difference(added.begin(), added.end(), planned.begin(),
-                          planned.end(), std::back_inserter(late));
-      if (late.empty() || late == before) continue;
-      const double time_us = timer.TimeUs(planned, late, best_us);
-      if (time_us >= best_us) continue;
-      best_us = time_us;
-      result.lends = timer.lends();
-    }
-  }
-  return result;
+  TopUpSearch search(loads, cost, slots, planned);
+  if (!search.IsBalanced()) search.Run();
+  return search.Take();
 }
 
 }  // namespace balancemoe

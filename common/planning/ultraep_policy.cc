@@ -4,8 +4,10 @@
 #include <cmath>
 #include <cstddef>
 #include <optional>
+#include <utility>
 #include <vector>
 
+#include "absl/types/span.h"
 #include "common/planning/layer_loads.h"
 #include "common/planning/load_order.h"
 #include "common/planning/plan_forecast.h"

@@ -39,26 +39,35 @@ ReplayedDecision ReplayedLayer::Next(Iteration iteration,
   snapshot_.home_of_expert = HomesAfter(snapshot_.home_of_expert, plan.moves);
   const LayerLoads loads(tokens, snapshot_.home_of_expert,
                          snapshot_.node_of_worker);
-  if (setup_.choice.mode == "hybrid" &&
-      TraitsOf(setup_.choice.name).planner != Planner::kNobody) {
-    std::vector<Replica> planned;
-    for (const Lend& lend : plan.lends)
-      planned.push_back({lend.expert, lend.to});
-    std::sort(planned.begin(), planned.end());
-    TopUpResult top_up =
-        TopUp(loads, snapshot_.cost, snapshot_.spare_slots, planned);
-    lends_ = std::move(top_up.lends);
-    planned_lends_ = top_up.planned;
-    plan.searched = top_up.searched;
-  } else {
-    lends_ = ResolveQuotas(plan, loads, splitter_);
-    planned_lends_ = inline_ ? 0 : lends_.size();
-  }
-  Measure(loads, plan, decision);
+  ApplyPlan(loads, plan);
+  TimeLayer(loads, plan, decision);
+  decision.peak_memory_bytes = PeakMemoryBytes();
+  decision.energy_j = EnergyJ(decision.layer_us);
   CountTransfers(plan, decision);
   snapshot_.planned_ratio = plan.planned_ratio;
   Remember(iteration, loads);
   return decision;
+}
+
+// What the workers make of the plan when they know the exact counts.
+void ReplayedLayer::ApplyPlan(const LayerLoads& loads, LayerPlan& plan) {
+  const bool tops_up = setup_.choice.mode == "hybrid" &&
+                       TraitsOf(setup_.choice.name).planner != Planner::kNobody;
+  if (!tops_up) {
+    lends_ = ResolveQuotas(plan, loads, splitter_);
+    planned_lends_ = inline_ ? 0 : lends_.size();
+    return;
+  }
+  std::vector<Replica> planned;
+  for (const Lend& lend : plan.lends) {
+    planned.push_back({lend.expert, lend.to});
+  }
+  std::sort(planned.begin(), planned.end());
+  TopUpResult top_up =
+      TopUp(loads, snapshot_.cost, UsableSlots(snapshot_), planned);
+  lends_ = std::move(top_up.lends);
+  planned_lends_ = top_up.planned;
+  plan.searched = top_up.searched;
 }
 
 // In the first iteration there is nothing to plan ahead from.
@@ -87,35 +96,52 @@ double ReplayedLayer::PlanningUs(bool searched) const {
   return 0;
 }
 
-void ReplayedLayer::Measure(const LayerLoads& loads, const LayerPlan& plan,
-                            ReplayedDecision& decision) {
-  LayerUse use = {.moves = plan.moves,
-                  .lends = lends_,
-                  .early_lends = planned_lends_,
-                  .early_moves = !inline_,
-                  .fan_out = plan.fan_out,
-                  .planning_us = PlanningUs(plan.searched)};
+void ReplayedLayer::TimeLayer(const LayerLoads& loads, const LayerPlan& plan,
+                              ReplayedDecision& decision) {
+  const LayerUse use = {.moves = plan.moves,
+                        .lends = lends_,
+                        .early_lends = planned_lends_,
+                        .early_moves = !inline_,
+                        .fan_out = plan.fan_out,
+                        .planning_us = PlanningUs(plan.searched)};
   const LayerTiming& timing = forecaster_.Time(loads, use);
   decision.layer_us = timing.layer_us();
-  decision.exposed_transfer_us =
-      timing.layer_us() - timing.undisturbed_us - use.planning_us;
+  // Never negative but for rounding.
+  decision.exposed_transfer_us = std::max(
+      timing.layer_us() - timing.undisturbed_us - use.planning_us, 0.0);
   const BusiestWorker busiest = FindBusiest(forecaster_.workers());
   decision.peak_tokens = busiest.tokens;
   decision.imbalance = busiest.times_mean;
+}
 
+// Parameters, gradients and optimizer state at home; parameters and gradients
+// of replicas; activations of all tokens that a worker computes.
+double ReplayedLayer::PeakMemoryBytes() const {
   const Profile& profile = setup_.profile;
   const auto parameters = static_cast<double>(profile.parameters_per_expert());
+  const double replica_bytes =
+      2 * parameters * static_cast<double>(profile.dtype_bytes);
   const double home_bytes =
-      parameters * static_cast<double>(2 * profile.dtype_bytes +
-                                       profile.optimizer_bytes_per_parameter);
-  std::vector<double> memory(static_cast<size_t>(setup_.workers));
+      replica_bytes +
+      parameters * static_cast<double>(profile.optimizer_bytes_per_parameter);
+  std::vector<double> memory;
+  for (const WorkerTokens& worker : forecaster_.workers()) {
+    memory.push_back(static_cast<double>(worker.computed * 2 *
+                                         (profile.hidden + profile.ffn) *
+                                         profile.dtype_bytes));
+  }
   for (const WorkerRank home : snapshot_.home_of_expert) {
     memory[home.index()] += home_bytes;
   }
   for (const Lend& lend : lends_) {
-    memory[lend.to.index()] +=
-        2 * parameters * static_cast<double>(profile.dtype_bytes);
+    memory[lend.to.index()] += replica_bytes;
   }
+  return *std::max_element(memory.begin(), memory.end());
+}
+
+// Busy while computing, idle else.
+double ReplayedLayer::EnergyJ(double layer_us) const {
+  const Profile& profile = setup_.profile;
   double computing_us = 0;
   for (const WorkerWork& worker : forecaster_.work().workers) {
     computing_us += worker.staying_us;
@@ -124,15 +150,8 @@ void ReplayedLayer::Measure(const LayerLoads& loads, const LayerPlan& plan,
     computing_us += copy.compute_us;
   }
   computing_us *= 1 + profile.backward_factor;
-  for (size_t i = 0; i < memory.size(); ++i) {
-    memory[i] += static_cast<double>(forecaster_.workers()[i].computed * 2 *
-                                     (profile.hidden + profile.ffn) *
-                                     profile.dtype_bytes);
-  }
-  decision.peak_memory_bytes = *std::max_element(memory.begin(), memory.end());
-  decision.energy_j =
-      1e-6 * (profile.watts.idle * setup_.workers * decision.layer_us +
-              (profile.watts.busy - profile.watts.idle) * computing_us);
+  return 1e-6 * (profile.watts.idle * setup_.workers * layer_us +
+                 (profile.watts.busy - profile.watts.idle) * computing_us);
 }
 
 void ReplayedLayer::CountTransfers(const LayerPlan& plan,

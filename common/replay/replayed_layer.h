@@ -44,7 +44,7 @@ class ReplayedLayer {
     PolicyOptions options;
     int32_t workers = 0;
     int32_t experts = 0;
-    // [W]
+    // Spare ones of each worker.
     int32_t slots = 0;
     Profile profile;
   };
@@ -67,8 +67,11 @@ class ReplayedLayer {
  private:
   LayerPlan Plan(Iteration iteration, const LoadMatrix& tokens);
   double PlanningUs(bool searched) const;
-  void Measure(const LayerLoads& loads, const LayerPlan& plan,
-               ReplayedDecision& decision);
+  void ApplyPlan(const LayerLoads& loads, LayerPlan& plan);
+  void TimeLayer(const LayerLoads& loads, const LayerPlan& plan,
+                 ReplayedDecision& decision);
+  double PeakMemoryBytes() const;
+  double EnergyJ(double layer_us) const;
   void CountTransfers(const LayerPlan& plan, ReplayedDecision& decision) const;
   void Remember(Iteration iteration, const LayerLoads& loads);
 
@@ -82,7 +85,6 @@ class ReplayedLayer {
   // Of the last iteration: with exact tokens; planned ones first.
   std::vector<Lend> lends_;
   size_t planned_lends_ = 0;
-  std::vector<int64_t> tokens_of_expert_;
 };
 
 }  // namespace balancemoe

@@ -1,9 +1,14 @@
 # Agents against coordinators that follow a script, and against the real one.
 balancemoe_library(
-  NAME agent_test_support
-  HEADERS agent_job.h agent_scripted_coordinator.h
-  SOURCES agent_job.cc agent_scripted_coordinator.cc
-  PUBLIC_DEPS balancemoe::agent balancemoe::transport_loopback balancemoe::wire)
+  NAME agent_job
+  HEADERS agent_job.h
+  SOURCES agent_job.cc
+  PUBLIC_DEPS balancemoe::agent balancemoe::transport_loopback)
+balancemoe_library(
+  NAME agent_scripted_coordinator
+  HEADERS agent_scripted_coordinator.h
+  SOURCES agent_scripted_coordinator.cc
+  PUBLIC_DEPS balancemoe::wire)
 
 foreach(name agreement session)
   balancemoe_test(
@@ -11,18 +16,12 @@ foreach(name agreement session)
     LABEL
     integration
     DEPS
-    balancemoe::agent_test_support
+    balancemoe::agent_job
+    balancemoe::agent_scripted_coordinator
     balancemoe::test_fixtures)
 endforeach()
 
 if(BALANCEMOE_WITH_GLOO)
-  balancemoe_library(
-    NAME agent_coordinator_process
-    HEADERS agent_coordinator_process.h
-    SOURCES agent_coordinator_process.cc
-    PUBLIC_DEPS balancemoe::common nlohmann_json::nlohmann_json)
-  add_dependencies(agent_coordinator_process balancemoe-coordinator)
-
   balancemoe_test(
     agent_coordinator_test.cc
     LABEL
@@ -30,10 +29,11 @@ if(BALANCEMOE_WITH_GLOO)
     TIMEOUT
     180
     DEPS
-    balancemoe::agent_test_support
-    balancemoe::agent_coordinator_process
+    balancemoe::agent_job
+    balancemoe::coordinator_process
     balancemoe::test_fixtures
-    balancemoe::transport_gloo)
+    balancemoe::transport_gloo
+    balancemoe::wire)
 
   add_executable(attach_example ${PROJECT_SOURCE_DIR}/docs/examples/attach.cc)
   target_link_libraries(attach_example PRIVATE balancemoe::agent
@@ -43,7 +43,7 @@ if(BALANCEMOE_WITH_GLOO)
     LABEL
     integration
     DEPS
-    balancemoe::agent_coordinator_process
+    balancemoe::coordinator_process
     balancemoe::agent
     ENVIRONMENT
     "ATTACH_EXAMPLE=$<TARGET_FILE:attach_example>")

@@ -17,8 +17,8 @@
 #include "balancemoe/v1/admin.grpc.pb.h"
 #include "common/clock.h"
 #include "tests/fixtures/status_matchers.h"
-#include "tests/integration/agent_coordinator_process.h"
 #include "tests/integration/agent_job.h"
+#include "tests/integration/coordinator_process.h"
 #include "worker/transport/gloo/gloo_transport.h"
 
 namespace balancemoe::worker {

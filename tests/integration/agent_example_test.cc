@@ -9,7 +9,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "tests/integration/agent_coordinator_process.h"
+#include "tests/integration/coordinator_process.h"
 #include "worker/agent/testing/on_all_ranks.h"
 
 namespace balancemoe::worker {

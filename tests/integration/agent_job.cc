@@ -4,24 +4,11 @@
 #include <utility>
 
 #include "common/clock.h"
+#include "worker/agent/testing/cheap_transfers.h"
 #include "worker/agent/testing/on_all_ranks.h"
 
 namespace balancemoe::worker {
 namespace {
-
-constexpr int32_t kLayers = 2;
-constexpr int32_t kExpertsPerWorker = 2;
-
-// Cheap transfers, so that lending pays.
-constexpr CostModel kCost = {.expert_launch_us = 1,
-                             .us_per_token = 1,
-                             .backward_factor = 2,
-                             .intra_node = {1, 0.001},
-                             .inter_node = {1, 0.001},
-                             .overlap_slowdown = 1,
-                             .host_cpu_us_per_byte = 0,
-                             .expert_bytes = 1024,
-                             .token_bytes = 64};
 
 // Worker 0's first expert is popular, so that a policy has reason to lend it.
 std::vector<int64_t> Loads(int32_t experts) {
@@ -46,7 +33,7 @@ AgentOptions AgentJob::OptionsOf(int32_t rank) {
   options.world_size = options_.world_size;
   options.layers = kLayers;
   options.experts_per_layer = kExpertsPerWorker * options_.world_size;
-  options.expert_bytes = 1024;
+  options.expert_bytes = options_.expert_bytes;
   options.policy = options_.policy;
   options.transport = options_.transport ? options_.transport : hub_.Factory();
   options.plan_deadline = options_.plan_deadline;
@@ -60,7 +47,7 @@ absl::Status AgentJob::Attach() {
       OnAllRanks(options_.world_size, [&](int32_t rank) -> absl::Status {
         auto agent = Agent::Attach(OptionsOf(rank));
         if (!agent.ok()) return agent.status();
-        (*agent)->ReportCostModel(kCost);
+        (*agent)->ReportCostModel(CheapTransfers(options_.expert_bytes));
         agents_[static_cast<size_t>(rank)] = *std::move(agent);
         return absl::OkStatus();
       });

@@ -14,12 +14,16 @@
 namespace balancemoe::worker {
 
 // The workers of a job as threads of this process, each with a real agent and
-// loopback between them. Two layers of two experts per worker.
+// loopback between them.
 class AgentJob {
  public:
+  static constexpr int32_t kLayers = 2;
+  static constexpr int32_t kExpertsPerWorker = 2;
+
   struct Options {
     int32_t world_size = 2;
     std::string coordinator;
+    int64_t expert_bytes = 1024;
     absl::Duration plan_deadline = absl::Seconds(10);
     std::string policy;
     // Without one, loopback.

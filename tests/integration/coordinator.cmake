@@ -14,9 +14,14 @@ balancemoe_test(
   DEPS balancemoe::coordinator balancemoe::coordinator_test_worker
        Httplib::httplib
   LABEL integration)
+balancemoe_library(
+  NAME coordinator_process
+  HEADERS coordinator_process.h
+  SOURCES coordinator_process.cc
+  PUBLIC_DEPS balancemoe::common nlohmann_json::nlohmann_json)
+add_dependencies(coordinator_process balancemoe-coordinator)
 balancemoe_test(
   coordinator_process_test.cc
-  DEPS balancemoe::coordinator_test_worker balancemoe::train_run
-       Httplib::httplib nlohmann_json::nlohmann_json
+  DEPS balancemoe::coordinator_process balancemoe::coordinator_test_worker
+       balancemoe::train_run Httplib::httplib
   LABEL integration)
-add_dependencies(coordinator_process_test balancemoe-coordinator)

@@ -3,24 +3,22 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <functional>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "common/clock.h"
 #include "tests/fixtures/status_matchers.h"
 #include "tests/integration/coordinator_metrics_page.h"
+#include "tests/integration/coordinator_process.h"
 #include "tests/integration/coordinator_test_worker.h"
 #include "worker/train/child_process.h"
 
@@ -38,6 +36,27 @@ struct EndOfProgram {
   std::string errors;
 };
 
+// Runs the program, which ends by itself.
+EndOfProgram RunToEnd(std::vector<std::string> arguments) {
+  arguments.insert(
+      arguments.begin(),
+      std::string(getenv("BALANCEMOE_BIN_DIR")) + "/balancemoe-coordinator");
+  worker::Command command;
+  command.arguments = std::move(arguments);
+  command.capture_stderr = true;
+  const auto process = ChildProcess::Start(command);
+  EXPECT_THAT(process, IsOk());
+  EndOfProgram end;
+  char buffer[4096];
+  for (ssize_t n = 0;
+       (n = read((*process)->stderr_fd(), buffer, sizeof(buffer))) > 0;) {
+    end.errors.append(buffer, static_cast<size_t>(n));
+  }
+  const std::optional<int> status = (*process)->Await(kPatience);
+  if (status.has_value()) end.exit_code = worker::ExitCode(*status);
+  return end;
+}
+
 class CoordinatorProcessTest : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -45,97 +64,34 @@ class CoordinatorProcessTest : public ::testing::Test {
     ASSERT_NE(mkdtemp(pattern.data()), nullptr);
     directory_ = pattern;
   }
-  void TearDown() override {
-    process_.reset();
-    std::filesystem::remove_all(directory_);
-  }
-
-  static std::unique_ptr<ChildProcess> Start(
-      std::vector<std::string> arguments) {
-    arguments.insert(
-        arguments.begin(),
-        std::string(getenv("BALANCEMOE_BIN_DIR")) + "/balancemoe-coordinator");
-    worker::Command command;
-    command.arguments = std::move(arguments);
-    command.capture_stderr = true;
-    auto process = ChildProcess::Start(command);
-    EXPECT_THAT(process, IsOk());
-    return *std::move(process);
-  }
-
-  // Waits for the end of a program that is about to end.
-  static EndOfProgram Await(ChildProcess& process) {
-    EndOfProgram end;
-    char buffer[4096];
-    for (ssize_t n = 0;
-         (n = read(process.stderr_fd(), buffer, sizeof(buffer))) > 0;) {
-      end.errors.append(buffer, static_cast<size_t>(n));
-    }
-    std::optional<int> status;
-    Until([&] { return (status = process.Poll()).has_value(); });
-    if (status.has_value()) end.exit_code = worker::ExitCode(*status);
-    return end;
-  }
-  static EndOfProgram RunToEnd(std::vector<std::string> arguments) {
-    return Await(*Start(std::move(arguments)));
-  }
-
-  // A condition of another process can only be asked for again and again.
-  static bool Until(const std::function<bool()>& holds) {
-    const absl::Time deadline = absl::Now() + kPatience;
-    while (!holds()) {
-      if (absl::Now() > deadline) return false;
-      absl::SleepFor(absl::Milliseconds(2));
-    }
-    return true;
-  }
-
-  // Starts the program on free ports, or `grpc`, and waits until it is ready.
-  void Serve(std::vector<std::string> more = {},
-             const std::string& grpc = "127.0.0.1:0") {
-    const std::string port_file = directory_ + "/ports.json";
-    std::filesystem::remove(port_file);
-    std::vector<std::string> arguments = {
-        "--listen",    grpc,          "--http-listen",
-        "127.0.0.1:0", "--state-dir", directory_ + "/state",
-        "--port-file", port_file};
-    arguments.insert(arguments.end(), more.begin(), more.end());
-    process_ = Start(arguments);
-    ASSERT_TRUE(Until([&] { return std::filesystem::exists(port_file); }));
-    std::ifstream file(port_file);
-    const auto ports = nlohmann::json::parse(file);
-    grpc_ = ports["grpc"];
-    http_ = ports["http"];
-  }
+  void TearDown() override { std::filesystem::remove_all(directory_); }
 
   std::string directory_;
-  std::unique_ptr<ChildProcess> process_;
-  std::string grpc_;
-  std::string http_;
 };
 
 TEST_F(CoordinatorProcessTest, TakenPortsAreNamedWithTheirFlag) {
-  Serve();
+  const CoordinatorProcess first;
 
   const EndOfProgram grpc =
-      RunToEnd({"--listen", grpc_, "--http-listen", "127.0.0.1:0"});
-  const EndOfProgram http =
-      RunToEnd({"--listen", "127.0.0.1:0", "--http-listen", http_});
+      RunToEnd({"--listen", first.address(), "--http-listen", "127.0.0.1:0"});
+  const EndOfProgram http = RunToEnd(
+      {"--listen", "127.0.0.1:0", "--http-listen", first.http_address()});
 
   EXPECT_EQ(grpc.exit_code, 1);
-  EXPECT_THAT(grpc.errors, AllOf(HasSubstr("--listen " + grpc_),
+  EXPECT_THAT(grpc.errors, AllOf(HasSubstr("--listen " + first.address()),
                                  HasSubstr("Address already in use")));
   EXPECT_EQ(http.exit_code, 1);
-  EXPECT_THAT(http.errors, AllOf(HasSubstr("--http-listen " + http_),
-                                 HasSubstr("Address already in use")));
+  EXPECT_THAT(http.errors,
+              AllOf(HasSubstr("--http-listen " + first.http_address()),
+                    HasSubstr("Address already in use")));
 }
 
 TEST_F(CoordinatorProcessTest, StateDirectoryIsForOneCoordinatorAtATime) {
-  Serve();
+  const CoordinatorProcess first;
 
   const EndOfProgram second =
       RunToEnd({"--listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0",
-                "--state-dir", directory_ + "/state"});
+                "--state-dir", first.state_directory()});
 
   EXPECT_EQ(second.exit_code, 1);
   EXPECT_THAT(second.errors, HasSubstr("another coordinator uses it"));
@@ -173,17 +129,16 @@ TEST_F(CoordinatorProcessTest, WrongUseExitsWithTwoAndNamesTheCulprit) {
 }
 
 TEST_F(CoordinatorProcessTest, KilledCoordinatorComesBackWithAHigherEpoch) {
-  Serve();
-  CoordinatorTestWorker first(ConnectTo(grpc_));
+  CoordinatorProcess coordinator;
+  CoordinatorTestWorker first(ConnectTo(coordinator.address()));
   first.Join(MakeRegistration("job", 0));
   const v1::Fencing before = first.fencing();
-  process_->Signal(SIGKILL);
-  ASSERT_TRUE(Until([&] { return process_->Poll().has_value(); }));
+  coordinator.Kill();
   EXPECT_FALSE(first.ReadToEnd().ok());
 
-  Serve({}, grpc_);
+  coordinator.Start();
   // A stale message finds no job here, and a worker in a group brings it along.
-  CoordinatorTestWorker second(ConnectTo(grpc_));
+  CoordinatorTestWorker second(ConnectTo(coordinator.address()));
   second.fencing() = before;
   EXPECT_THAT(second.PutKey("key", "value"),
               HasCode(absl::StatusCode::kAborted));
@@ -198,34 +153,43 @@ TEST_F(CoordinatorProcessTest, KilledCoordinatorComesBackWithAHigherEpoch) {
 }
 
 TEST_F(CoordinatorProcessTest, TerminationDrainsEvenWithAWorkerThatNeverReads) {
-  Serve({"--drain-grace-ms", "200"});
-  CoordinatorTestWorker reader(ConnectTo(grpc_));
+  CoordinatorProcess coordinator({"--drain-grace-ms=200"});
+  CoordinatorTestWorker reader(ConnectTo(coordinator.address()));
   reader.Join(MakeRegistration("job", 0));
-  CoordinatorTestWorker silent(ConnectTo(grpc_));
+  CoordinatorTestWorker silent(ConnectTo(coordinator.address()));
   silent.Join(MakeRegistration("job", 1));
 
-  process_->Signal(SIGTERM);
+  coordinator.Signal(SIGTERM);
   const auto told = reader.Read();
   const absl::Status end = reader.ReadToEnd();
 
   ASSERT_TRUE(told.has_value() && told->has_drain());
   EXPECT_THAT(end, HasCode(absl::StatusCode::kUnavailable));
-  EXPECT_EQ(Await(*process_).exit_code, 0);
+  EXPECT_EQ(coordinator.AwaitExit(), 0);
+}
+
+// Asks the readiness page until it says no.
+bool AwaitNotReady(const std::string& http_address) {
+  const SteadyClock clock;
+  const absl::Time end = clock.Now() + kPatience;
+  while (clock.Now() < end) {
+    const auto page = GetPage(http_address, "/readyz");
+    if (page && page->status == 503) return true;
+  }
+  return false;
 }
 
 TEST_F(CoordinatorProcessTest, SecondTerminationEndsItAtOnce) {
-  Serve({"--drain-delay-ms", "600000"});
-  process_->Signal(SIGTERM);
-  ASSERT_TRUE(Until([&] {
-    const auto page = GetPage(http_, "/readyz");
-    return page && page->status == 503;
-  }));
-  EXPECT_THAT(GetPage(http_, "/readyz")->body, HasSubstr("drains"));
-  EXPECT_EQ(GetPage(http_, "/livez")->status, 200);
+  CoordinatorProcess coordinator({"--drain-delay-ms=600000"});
+  coordinator.Signal(SIGTERM);
+  ASSERT_TRUE(AwaitNotReady(coordinator.http_address()));
+  EXPECT_THAT(GetPage(coordinator.http_address(), "/readyz")->body,
+              HasSubstr("drains"));
+  EXPECT_EQ(GetPage(coordinator.http_address(), "/livez")->status, 200);
 
-  process_->Signal(SIGTERM);
+  coordinator.Signal(SIGTERM);
 
-  EXPECT_EQ(Await(*process_).exit_code, 0);
+  EXPECT_EQ(coordinator.AwaitExit(), 0);
 }
 
 }  // namespace

@@ -1,8 +1,16 @@
 if(BALANCEMOE_WITH_TORCH AND BALANCEMOE_WITH_GLOO)
   balancemoe_test(
     train_processes_test.cc
-    DEPS balancemoe::train_run balancemoe::test_fixtures
+    DEPS balancemoe::coordinator_process balancemoe::train_run
+         balancemoe::test_fixtures
     LABEL integration
     TIMEOUT 900)
-  add_dependencies(train_processes_test balancemoe-train balancemoe-coordinator)
+  add_dependencies(train_processes_test balancemoe-train)
+
+  balancemoe_test(
+    train_restart_test.cc
+    DEPS balancemoe::agent_job balancemoe::coordinator_process
+         balancemoe::train balancemoe::test_fixtures balancemoe::transport_gloo
+    LABEL integration
+    TORCH)
 endif()

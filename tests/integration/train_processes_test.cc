@@ -22,6 +22,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/time/time.h"
 #include "common/clock.h"
+#include "tests/integration/coordinator_process.h"
 #include "worker/train/child_process.h"
 
 namespace balancemoe::worker {
@@ -82,10 +83,8 @@ class Watched {
   // The exit code once the program has ended.
   int Await() {
     ReadUntil([](const std::string&) { return false; });
-    while (!process_->Poll().has_value()) {
-      poll(nullptr, 0, /*timeout=*/1);
-    }
-    return ExitCode(*process_->Poll());
+    const std::optional<int> status = process_->Await(kDeadline);
+    return status.has_value() ? ExitCode(*status) : -1;
   }
 
   const std::string& said() const { return said_; }
@@ -119,6 +118,8 @@ class TrainProcessesTest : public ::testing::Test {
     directory_ = absl::StrCat(::testing::TempDir(), "train_processes_",
                               getpid(), "_", test->name());
     std::filesystem::create_directories(directory_);
+    std::ofstream(Path("costs.yaml"))
+        << "us_per_token: 10\nlink_us_per_byte: 1e-6\n";
   }
   ~TrainProcessesTest() override { std::filesystem::remove_all(directory_); }
 
@@ -134,25 +135,26 @@ class TrainProcessesTest : public ::testing::Test {
     return arguments;
   }
 
-  // Steps of a few milliseconds; no lend pays.
-  static std::vector<std::string> Tiny(int steps, const std::string& policy) {
+  // Steps of a few milliseconds. The cost model is given, so that lends pay in
+  // every layer of every step, however fast the machine is.
+  std::vector<std::string> Tiny(int64_t steps,
+                                const std::string& policy) const {
     return {absl::StrCat("--steps=", steps),
             "--policy=" + policy,
+            "--cost-model=" + Path("costs.yaml"),
             "--hidden=32",
             "--ffn=64",
             "--batch=2",
             "--seq=32"};
   }
 
-  // Experts that take longer to compute than to send.
-  static std::vector<std::string> WorthALend(int steps,
-                                             const std::string& policy) {
-    return {absl::StrCat("--steps=", steps),
-            "--policy=" + policy,
-            "--hidden=96",
-            "--ffn=384",
-            "--batch=8",
-            "--seq=64"};
+  // As Tiny, and no plan is late on a machine that is slow or busy.
+  std::vector<std::string> Patient(int64_t steps,
+                                   const std::string& policy) const {
+    std::vector<std::string> flags = Tiny(steps, policy);
+    flags.push_back("--plan-deadline-ms=60000");
+    flags.push_back("--report-deadline-ms=60000");
+    return flags;
   }
 
   nlohmann::json Report(const std::vector<std::string>& more) const {
@@ -163,43 +165,22 @@ class TrainProcessesTest : public ::testing::Test {
     return nlohmann::json::parse(ReadFile(Path("report.json")), nullptr, false);
   }
 
-  std::unique_ptr<Watched> StartCoordinator(const std::string& address) const {
-    std::filesystem::remove(Path("ports.json"));
-    auto coordinator = std::make_unique<Watched>(std::vector<std::string>{
-        Program("balancemoe-coordinator"), "--listen=" + address,
-        "--http-listen=127.0.0.1:0", "--state-dir=" + Path("state"),
-        "--port-file=" + Path("ports.json")});
-    const SteadyClock clock;
-    const absl::Time deadline = clock.Now() + kDeadline;
-    while (CoordinatorAddress().empty() && clock.Now() < deadline) {
-      poll(nullptr, 0, /*timeout=*/1);
-    }
-    EXPECT_NE(CoordinatorAddress(), "");
-    return coordinator;
-  }
-
-  // Empty until the coordinator is ready.
-  std::string CoordinatorAddress() const {
-    const auto ports =
-        nlohmann::json::parse(ReadFile(Path("ports.json")), nullptr, false);
-    return ports.is_object() ? ports.value("grpc", "") : "";
-  }
-
   std::string directory_;
 };
 
 TEST_F(TrainProcessesTest, PoliciesLearnTheSameOverGlooAndLoopback) {
-  const auto alone = Report(WorthALend(12, "static"));
-  const auto lent = Report(WorthALend(12, "pairwise"));
-  std::vector<std::string> flags = WorthALend(12, "pairwise");
+  constexpr int kSteps = 12;
+  const auto alone = Report(Patient(kSteps, "static"));
+  const auto lent = Report(Patient(kSteps, "pairwise"));
+  std::vector<std::string> flags = Patient(kSteps, "pairwise");
   flags.push_back("--transport=loopback");
   const auto threads = Report(flags);
 
   EXPECT_EQ(alone["lends"], 0);
-  // How many lends pay depends on what the machine measured; trainer_test
-  // counts them under a cost model that is given.
-  RecordProperty("lends", lent["lends"].get<int>());
   for (const auto& other : {lent, threads}) {
+    // In both layers, from the first step on.
+    EXPECT_EQ(other["plans"]["used"], 2 * kSteps);
+    EXPECT_GE(other["lends"], 2 * kSteps);
     EXPECT_EQ(alone["loss_sha256"], other["loss_sha256"]);
     EXPECT_EQ(alone["parameters_sha256"], other["parameters_sha256"]);
     EXPECT_EQ(alone["optimizer_sha256"], other["optimizer_sha256"]);
@@ -245,19 +226,27 @@ TEST_F(TrainProcessesTest, WrongFlagIsExitCodeTwoAndNamed) {
   EXPECT_THAT(run.said(), HasSubstr("--policy"));
 }
 
+TEST_F(TrainProcessesTest, CostModelFileIsReadAndItsMistakesAreNamed) {
+  std::ofstream(Path("wrong.yaml")) << "us_per_token: 10\nus_per_byte: 1\n";
+  Watched run(Train({"--steps=2", "--cost-model=" + Path("wrong.yaml")}));
+
+  EXPECT_EQ(run.Await(), 2);
+  EXPECT_THAT(run.said(), HasSubstr("--cost-model: " + Path("wrong.yaml") +
+                                    ":2: unknown key us_per_byte"));
+}
+
 TEST_F(TrainProcessesTest, KilledAndRestartedCoordinatorChangesNoLoss) {
-  const std::vector<std::string> flags = WorthALend(100, "pairwise");
+  const std::vector<std::string> flags = Tiny(300, "pairwise");
   const auto undisturbed = Report(flags);
-  auto coordinator = StartCoordinator("127.0.0.1:0");
-  const std::string address = CoordinatorAddress();
+  CoordinatorProcess coordinator;
   std::vector<std::string> arguments = Train(flags);
-  arguments.push_back("--coordinator=" + address);
+  arguments.push_back("--coordinator=" + coordinator.address());
   arguments.push_back("--report=" + Path("disturbed.json"));
   Watched run(arguments);
   ASSERT_TRUE(run.ReadUntilSaid("loss")) << run.said();
 
-  coordinator.reset();  // SIGKILL
-  coordinator = StartCoordinator(address);
+  coordinator.Kill();
+  coordinator.Start();
 
   EXPECT_EQ(run.Await(), 0) << run.said();
   const auto disturbed =
@@ -269,16 +258,16 @@ TEST_F(TrainProcessesTest, KilledAndRestartedCoordinatorChangesNoLoss) {
 TEST_F(TrainProcessesTest, StoppedCoordinatorChangesNoLoss) {
   const std::vector<std::string> flags = Tiny(100, "pairwise");
   const auto undisturbed = Report(flags);
-  auto coordinator = StartCoordinator("127.0.0.1:0");
+  CoordinatorProcess coordinator;
   std::vector<std::string> arguments = Train(flags);
-  arguments.push_back("--coordinator=" + CoordinatorAddress());
+  arguments.push_back("--coordinator=" + coordinator.address());
   arguments.push_back("--report=" + Path("disturbed.json"));
   Watched run(arguments);
   ASSERT_TRUE(run.ReadUntilSaid("loss")) << run.said();
 
-  coordinator->process().Signal(SIGSTOP);
+  coordinator.Signal(SIGSTOP);
   const int code = run.Await();
-  coordinator->process().Signal(SIGCONT);
+  coordinator.Signal(SIGCONT);
 
   EXPECT_EQ(code, 0) << run.said();
   const auto disturbed =

@@ -9,6 +9,7 @@
 
 #include "common/planning/layer_snapshot.h"
 #include "tests/fixtures/status_matchers.h"
+#include "worker/agent/testing/cheap_transfers.h"
 #include "worker/agent/testing/on_all_ranks.h"
 #include "worker/transport/local_rendezvous.h"
 #include "worker/transport/loopback/loopback_hub.h"
@@ -23,22 +24,14 @@ using ::testing::Not;
 
 constexpr int32_t kWorkers = 3;
 
-constexpr CostModel kCost = {.expert_launch_us = 1,
-                             .us_per_token = 1,
-                             .backward_factor = 2,
-                             .intra_node = {1, 0.001},
-                             .inter_node = {1, 0.001},
-                             .overlap_slowdown = 1,
-                             .host_cpu_us_per_byte = 0,
-                             .expert_bytes = 1000,
-                             .token_bytes = 64};
+constexpr int64_t kExpertBytes = 1000;
 
 LocalAgentOptions TwoLayersOfSixExperts() {
   LocalAgentOptions options;
   options.layers = 2;
   options.experts_per_layer = 6;
-  options.expert_bytes = 1000;
-  options.cost_model = kCost;
+  options.expert_bytes = kExpertBytes;
+  options.cost_model = CheapTransfers(kExpertBytes);
   return options;
 }
 
@@ -105,10 +98,10 @@ TEST_F(LocalAgentTest, NoTransfersBeforeAllWorkersReportedACostModel) {
   const auto lends = OnAllRanks(kWorkers, [&](int32_t rank) {
     auto agent = Create(rank, options);
     EXPECT_THAT(agent, IsOk());
-    if (rank != 1) (*agent)->ReportCostModel(kCost);
+    if (rank != 1) (*agent)->ReportCostModel(CheapTransfers(kExpertBytes));
     const auto before = (*agent)->PlanLayer(LayerId(0), kSkewed);
     EXPECT_THAT(before->lends, IsEmpty());
-    if (rank == 1) (*agent)->ReportCostModel(kCost);
+    if (rank == 1) (*agent)->ReportCostModel(CheapTransfers(kExpertBytes));
     return (*agent)->PlanLayer(LayerId(1), kSkewed)->lends;
   });
 

@@ -9,7 +9,6 @@
 #include "common/planning/policy.h"
 #include "common/status_macros.h"
 #include "worker/bench/policy_switch.h"
-#include "worker/moe/calibration.h"
 #include "worker/train/process_usage.h"
 #include "worker/train/progress_bar.h"
 #include "worker/train/text_corpus.h"
@@ -34,10 +33,11 @@ class TrainBenchLoop {
         trainer_(options, std::move(corpus), agent) {}
 
   absl::Status Warm() {
+    BMOE_RETURN_IF_ERROR(GiveCostModel(options_, agent_));
     for (int64_t step = 0; step < kWarmupSteps; ++step) {
       BMOE_RETURN_IF_ERROR(trainer_.Step(iteration_++, step).status());
     }
-    return Calibrate({options_.hidden, options_.ffn}, agent_).status();
+    return absl::OkStatus();
   }
 
   absl::StatusOr<std::vector<TrainBlock>> Round(int64_t round) {

@@ -53,6 +53,8 @@ double Median(std::vector<double> values) {
 struct ComputeTimes {
   double forward_us = 0;
   double backward_us = 0;
+
+  double total_us() const { return forward_us + backward_us; }
 };
 
 // What transfers of one round did to the computation beside them.
@@ -96,9 +98,8 @@ class Calibrator {
                                        static_cast<double>(shape_.bytes())};
     // Nobody tells nodes apart yet: what neighbours measure holds for all.
     model.inter_node = model.intra_node;
-    BMOE_ASSIGN_OR_RETURN(
-        const OverlapTimes overlap,
-        MeasureOverlap(large.forward_us + large.backward_us, expert_us));
+    BMOE_ASSIGN_OR_RETURN(const std::vector<OverlapTimes> overlap,
+                          MeasureOverlap(large.total_us(), expert_us));
     FitOverlap(overlap, model);
     return model;
   }
@@ -126,8 +127,9 @@ class Calibrator {
     const torch::Tensor x = torch::ones({tokens, shape_.hidden});
     std::vector<double> forward;
     std::vector<double> backward;
-    // The first round pays for page faults and is not counted.
-    for (int round = -1; round < kRounds; ++round) {
+    // The first rounds pay for page faults and sleeping cores and are not
+    // counted: nothing has been computed yet when a job begins.
+    for (int round = -3; round < kRounds; ++round) {
       BMOE_RETURN_IF_ERROR(transport_.Barrier());
       const ComputeTimes times = Compute(x);
       if (round < 0) continue;
@@ -147,8 +149,9 @@ class Calibrator {
     // Noise can turn the line round; then all is per token.
     const double most = large.forward_us / large_tokens;
     model.us_per_token = slope > 0 ? std::min(slope, most) : most;
+    // Rounding can leave it a little under 0, which no coordinator accepts.
     model.expert_launch_us =
-        large.forward_us - large_tokens * model.us_per_token;
+        std::max(large.forward_us - large_tokens * model.us_per_token, 0.0);
     model.backward_factor = large.backward_us / large.forward_us;
   }
 
@@ -229,52 +232,74 @@ class Calibrator {
                                std::min<int64_t>(most, 16));
   }
 
-  absl::StatusOr<OverlapTimes> MeasureOverlap(double alone_us,
-                                              double expert_us) {
+  // Computes beside `count` transfers with `partner`; `alone_us` is what it
+  // takes without.
+  absl::StatusOr<OverlapTimes> ComputeBeside(WorkerRank partner, bool send,
+                                             int64_t count,
+                                             const torch::Tensor& x,
+                                             double alone_us) {
+    OverlapTimes times;
+    const absl::Duration cpu_start = OtherThreadsProcessorTime();
+    const absl::Time start = clock_.Now();
+    BMOE_ASSIGN_OR_RETURN(
+        const auto batch,
+        Start(partner, send, slots_[kParameters].bytes.size(), count));
+    Compute(x);
+    times.extra_us = Since(start) - alone_us;
+    for (size_t i = 0; i < static_cast<size_t>(count); ++i) {
+      BMOE_RETURN_IF_ERROR(batch->Wait(i, ComputeStream{}));
+      times.transfer_us = std::max(
+          times.transfer_us, absl::ToDoubleMicroseconds(batch->Elapsed(i)));
+    }
+    times.other_threads_us =
+        absl::ToDoubleMicroseconds(OtherThreadsProcessorTime() - cpu_start);
+    times.bytes = static_cast<double>(count * shape_.bytes());
+    return times;
+  }
+
+  absl::StatusOr<std::vector<OverlapTimes>> MeasureOverlap(double compute_us,
+                                                           double expert_us) {
     BMOE_ASSIGN_OR_RETURN(const int64_t count,
-                          TransfersPerRound(alone_us, expert_us));
+                          TransfersPerRound(compute_us, expert_us));
     const torch::Tensor x = torch::ones({large_, shape_.hidden});
-    std::vector<double> extra;
-    std::vector<double> cpu;
-    std::vector<double> transfer;
-    for (int step = 0; step < 2 * kRounds; ++step) {
+    std::vector<OverlapTimes> rounds;
+    // The first rounds pay for page faults and are not counted.
+    for (int step = -4; step < 2 * kRounds; ++step) {
       const std::optional<WorkerRank> partner = Partner(step & 1);
+      BMOE_RETURN_IF_ERROR(transport_.Barrier());
+      // Just before, so that whatever else the machine does meets both.
+      const double alone_us = Compute(x).total_us();
       BMOE_RETURN_IF_ERROR(transport_.Barrier());
       if (!partner.has_value()) {
         Compute(x);
         continue;
       }
-      const absl::Duration cpu_start = OtherThreadsProcessorTime();
-      const absl::Time start = clock_.Now();
-      BMOE_ASSIGN_OR_RETURN(const auto batch,
-                            Start(*partner, IsSender(*partner, (step >> 1) & 1),
-                                  slots_[kParameters].bytes.size(), count));
-      Compute(x);
-      extra.push_back(Since(start) - alone_us);
-      double last_us = 0;
-      for (size_t i = 0; i < static_cast<size_t>(count); ++i) {
-        BMOE_RETURN_IF_ERROR(batch->Wait(i, ComputeStream{}));
-        last_us =
-            std::max(last_us, absl::ToDoubleMicroseconds(batch->Elapsed(i)));
-      }
-      transfer.push_back(last_us);
-      cpu.push_back(
-          absl::ToDoubleMicroseconds(OtherThreadsProcessorTime() - cpu_start));
+      const bool send = IsSender(*partner, (step >> 1) & 1);
+      BMOE_ASSIGN_OR_RETURN(const OverlapTimes times,
+                            ComputeBeside(*partner, send, count, x, alone_us));
+      if (step >= 0) rounds.push_back(times);
     }
-    return OverlapTimes{.extra_us = Median(std::move(extra)),
-                        .other_threads_us = Median(std::move(cpu)),
-                        .transfer_us = Median(std::move(transfer)),
-                        .bytes = static_cast<double>(count * shape_.bytes())};
+    return rounds;
   }
 
-  static void FitOverlap(const OverlapTimes& times, CostModel& model) {
-    const double extra = std::max(times.extra_us, 0.0);
-    const double host = std::min(extra, std::max(times.other_threads_us, 0.0));
-    model.host_cpu_us_per_byte = host / times.bytes;
+  static double MedianOf(const std::vector<OverlapTimes>& rounds,
+                         double OverlapTimes::*field) {
+    std::vector<double> values;
+    for (const OverlapTimes& round : rounds) values.push_back(round.*field);
+    return Median(std::move(values));
+  }
+
+  static void FitOverlap(const std::vector<OverlapTimes>& rounds,
+                         CostModel& model) {
+    const double extra =
+        std::max(MedianOf(rounds, &OverlapTimes::extra_us), 0.0);
+    const double cpu = MedianOf(rounds, &OverlapTimes::other_threads_us);
+    const double transfer = MedianOf(rounds, &OverlapTimes::transfer_us);
+    const double host = std::min(extra, std::max(cpu, 0.0));
+    model.host_cpu_us_per_byte = host / MedianOf(rounds, &OverlapTimes::bytes);
     // While a transfer is under way, compute advances at 1 / slowdown of its
     // pace.
-    const double lost =
-        times.transfer_us > 0 ? (extra - host) / times.transfer_us : 0;
+    const double lost = transfer > 0 ? (extra - host) / transfer : 0;
     model.overlap_slowdown =
         lost < 1 - 1 / kMaxSlowdown ? 1 / (1 - lost) : kMaxSlowdown;
   }

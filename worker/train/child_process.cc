@@ -140,16 +140,21 @@ std::optional<int> ChildProcess::Poll() {
   return wait_status_;
 }
 
-void ChildProcess::Stop(absl::Duration grace) {
-  if (Poll().has_value()) return;
+std::optional<int> ChildProcess::Await(absl::Duration patience) {
+  if (Poll().has_value()) return wait_status_;
   const int pidfd = static_cast<int>(syscall(SYS_pidfd_open, pid_, 0));
-  Signal(SIGTERM);
   if (pidfd >= 0) {
     pollfd ended{pidfd, POLLIN, 0};
-    poll(&ended, 1, static_cast<int>(absl::ToInt64Milliseconds(grace)));
+    poll(&ended, 1, static_cast<int>(absl::ToInt64Milliseconds(patience)));
     close(pidfd);
   }
+  return Poll();
+}
+
+void ChildProcess::Stop(absl::Duration grace) {
   if (Poll().has_value()) return;
+  Signal(SIGTERM);
+  if (Await(grace).has_value()) return;
   Signal(SIGKILL);
   int status = 0;
   waitpid(pid_, &status, 0);

@@ -48,6 +48,10 @@ class ChildProcess {
   // The wait status once the process has ended, see waitpid. Never blocks.
   std::optional<int> Poll();
 
+  // The wait status once the process has ended; none when it still runs after
+  // `patience`.
+  std::optional<int> Await(absl::Duration patience);
+
   // Asks the process to end and waits; kills it after `grace`.
   void Stop(absl::Duration grace);
 

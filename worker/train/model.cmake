@@ -3,6 +3,7 @@ balancemoe_library(
   NAME train
   HEADERS
     adam.h
+    calibrate_job.h
     gradient_bucket.h
     moe_gpt.h
     routers.h
@@ -11,6 +12,7 @@ balancemoe_library(
     trainer.h
   SOURCES
     adam.cc
+    calibrate_job.cc
     gradient_bucket.cc
     moe_gpt.cc
     routers.cc

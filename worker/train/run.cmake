@@ -3,10 +3,12 @@ balancemoe_library(
   NAME train_run
   HEADERS
     child_process.h
+    cost_model_file.h
     demo_report.h
     embedded_coordinator.h
     energy_meter.h
     local_workers.h
+    measured_profile.h
     process_usage.h
     progress_bar.h
     quota_routing.h
@@ -20,10 +22,12 @@ balancemoe_library(
     worker_place.h
   SOURCES
     child_process.cc
+    cost_model_file.cc
     demo_report.cc
     embedded_coordinator.cc
     energy_meter.cc
     local_workers.cc
+    measured_profile.cc
     process_usage.cc
     progress_bar.cc
     quota_routing.cc
@@ -36,13 +40,13 @@ balancemoe_library(
     worker_place.cc
   PUBLIC_DEPS balancemoe::planning balancemoe::terminal absl::str_format
               CLI11::CLI11 nlohmann_json::nlohmann_json
-  PRIVATE_DEPS OpenSSL::Crypto)
+  PRIVATE_DEPS OpenSSL::Crypto yaml-cpp)
 
 if(NOT BALANCEMOE_WITH_TORCH)
   return()
 endif()
 
-foreach(name demo_report quota_routing text_corpus train_options train_report)
+foreach(name cost_model_file demo_report measured_profile quota_routing text_corpus train_options train_report)
   balancemoe_test(${name}_test.cc DEPS balancemoe::train_run
                   balancemoe::test_fixtures)
 endforeach()

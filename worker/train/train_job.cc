@@ -14,6 +14,7 @@
 #include "common/status_macros.h"
 #include "worker/moe/calibration.h"
 #include "worker/moe/gemm_self_test.h"
+#include "worker/train/cost_model_file.h"
 #include "worker/train/energy_meter.h"
 #include "worker/train/process_usage.h"
 #include "worker/train/progress_bar.h"
@@ -25,8 +26,7 @@
 namespace balancemoe::worker {
 namespace {
 
-// Long enough for allocators and caches; they go without transfers, so that the
-// report can compare compute with and without.
+// Long enough for allocators, caches and the slots of borrowed experts.
 int64_t WarmupSteps(int64_t steps) { return std::min<int64_t>(2, steps / 4); }
 
 // The largest of all workers' `mine`.
@@ -67,9 +67,9 @@ absl::StatusOr<nlohmann::ordered_json> RunTrainJob(const TrainOptions& options,
                         TextCorpus::Load(options.text, options.seq));
   Trainer trainer(options, std::move(corpus), agent);
   const bool first = place.rank == WorkerRank(0);
-  const ExpertShape shape{options.hidden, options.ffn};
-  const absl::Status same_bits = TestGemm(shape);
+  const absl::Status same_bits = TestGemm({options.hidden, options.ffn});
   if (first && !same_bits.ok()) progress << same_bits.message() << std::endl;
+  BMOE_RETURN_IF_ERROR(GiveCostModel(options, agent));
   ProgressBar bar({.label = options.policy,
                    .steps = options.steps,
                    .terminal = place.terminal},
@@ -77,12 +77,7 @@ absl::StatusOr<nlohmann::ordered_json> RunTrainJob(const TrainOptions& options,
   EnergyMeter energy;
   std::optional<double> energy_j;
   std::vector<StepRecord> steps;
-  const int64_t warmup_steps = WarmupSteps(options.steps);
   for (int64_t step = 0; step < options.steps; ++step) {
-    if (step == warmup_steps) {
-      // From here on the coordinator plans transfers.
-      BMOE_RETURN_IF_ERROR(Calibrate(shape, agent).status());
-    }
     BMOE_ASSIGN_OR_RETURN(const StepRecord record, trainer.Step(step, step));
     steps.push_back(record);
     energy_j = energy.Joules();
@@ -95,9 +90,19 @@ absl::StatusOr<nlohmann::ordered_json> RunTrainJob(const TrainOptions& options,
   if (first) bar.Finish();
   BMOE_ASSIGN_OR_RETURN(RunSummary summary, Summarise(trainer, agent));
   if (!first) return nlohmann::ordered_json();
-  summary.warmup_steps = warmup_steps;
+  summary.warmup_steps = WarmupSteps(options.steps);
   summary.energy_j = energy_j;
   return BuildTrainReport(options, summary, steps);
+}
+
+absl::Status GiveCostModel(const TrainOptions& options, Agent& agent) {
+  const ExpertShape shape{options.hidden, options.ffn};
+  if (options.cost_model.empty()) return Calibrate(shape, agent).status();
+  BMOE_ASSIGN_OR_RETURN(CostModel model, ReadCostModelFile(options.cost_model));
+  model.expert_bytes = shape.bytes();
+  model.token_bytes = shape.hidden * static_cast<int64_t>(sizeof(float));
+  agent.ReportCostModel(model);
+  return absl::OkStatus();
 }
 
 void ShareCores(int32_t local_workers) {

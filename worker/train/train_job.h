@@ -22,6 +22,12 @@ absl::StatusOr<nlohmann::ordered_json> RunTrainJob(const TrainOptions& options,
                                                    Agent& agent,
                                                    std::ostream& progress);
 
+// Gives `agent` the cost model that coordinators plan with: that of the file of
+// --cost-model, else measured now. A collective; from then on there are lends.
+//
+// Errors: InvalidArgument for the file; those of Calibrate.
+absl::Status GiveCostModel(const TrainOptions& options, Agent& agent);
+
 // Threads that one of `local_workers` workers computes with on this machine.
 // Sets them for the calling thread.
 void ShareCores(int32_t local_workers);

@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/planning/policy.h"
 #include "common/status_macros.h"
+#include "worker/train/cost_model_file.h"
 #include "worker/train/quota_routing.h"
 
 namespace balancemoe::worker {
@@ -117,6 +118,19 @@ void AddCommunicationFlags(CLI::App& app, TrainOptions& options) {
       ->check(CLI::Range(int64_t{1}, kMany));
 }
 
+void AddCostModelFlag(CLI::App& app, TrainOptions& options) {
+  app.add_option("--cost-model", options.cost_model,
+                 "Plan with the cost model in this YAML file instead of "
+                 "measuring it at the start. Keys, times in microseconds: "
+                 "expert_launch_us (0), us_per_token (required), "
+                 "backward_factor (2), link_latency_us (0), link_us_per_byte "
+                 "(0), overlap_slowdown (1), host_cpu_us_per_byte (0)")
+      ->check([](const std::string& path) {
+        return std::string(ReadCostModelFile(path).status().message());
+      })
+      ->group("Running");
+}
+
 absl::Status ValidatePolicy(const std::string& policy) {
   const absl::Status status = ParsePolicyChoice(policy).status();
   if (status.ok()) return status;
@@ -131,6 +145,7 @@ void AddTrainFlags(CLI::App& app, TrainOptions& options) {
   AddModelFlags(app, options);
   AddRoutingFlags(app, options);
   AddCommunicationFlags(app, options);
+  AddCostModelFlag(app, options);
 }
 
 absl::Status ValidateTrainOptions(const TrainOptions& options,

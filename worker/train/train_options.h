@@ -54,6 +54,8 @@ struct TrainOptions {
   int64_t report_deadline_ms = 50;
   // Experts that a worker can borrow at a time, per layer.
   int32_t spare_slots = 4;
+  // YAML file of the cost model to plan with; empty: it is measured.
+  std::string cost_model;
   // Where the train report goes; empty: nowhere.
   std::string report;
 };

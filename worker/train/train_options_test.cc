@@ -52,6 +52,8 @@ INSTANTIATE_TEST_SUITE_P(
         BadLine{"UnknownTransport", "--transport carrier-pigeon",
                 "--transport: carrier-pigeon not in {loopback,gloo}"},
         BadLine{"OtherDtype", "--dtype bf16", "--dtype: bf16 not in {fp32}"},
+        BadLine{"CostModelFile", "--cost-model /no/such/file",
+                "--cost-model: /no/such/file: cannot be read"},
         BadLine{"TwoRoutings", "--imbalance 1.6 --skew 1", "--imbalance"}),
     [](const auto& test_case) { return test_case.param.name; });
 

@@ -79,22 +79,30 @@ double ImbalanceOfLayer(const StepRecord& step, size_t layer) {
                   : largest * static_cast<double>(step.workers.size()) / sum;
 }
 
-// Time in experts per token in steps with transfers over that in steps without;
-// null unless there are both. Warm-up steps count, except for the first,
-// because in many runs no others go without transfers.
+// Time in experts where a worker lends or borrows, over what the same tokens
+// take the same worker in the same layer in steps in which it does not; null
+// when no worker and layer has both kinds of steps. The first step is left out:
+// it pays for memory that later ones find.
 Json ComputeSlowdown(absl::Span<const StepRecord> all_steps) {
   const auto steps = all_steps.subspan(std::min<size_t>(1, all_steps.size()));
-  double compute_us[2] = {0, 0};
-  double tokens[2] = {0, 0};
-  for (const StepRecord& step : steps) {
-    const size_t lends = Lends(step) > 0 ? 1 : 0;
-    for (const LayerFigures& layer : step.layers) {
-      compute_us[lends] += layer.expert_compute_us;
+  const size_t places = steps.empty() ? 0 : steps[0].layers.size();
+  double with_us = 0;
+  double without_us = 0;
+  for (size_t place = 0; place < places; ++place) {
+    double us[2] = {0, 0};
+    double tokens[2] = {0, 0};
+    for (const StepRecord& step : steps) {
+      const LayerFigures& layer = step.layers[place];
+      const size_t lends = layer.lends > 0 ? 1 : 0;
+      us[lends] += layer.expert_compute_us;
       tokens[lends] += static_cast<double>(layer.tokens_computed);
     }
+    if (tokens[0] == 0 || tokens[1] == 0) continue;
+    with_us += us[1];
+    without_us += tokens[1] * us[0] / tokens[0];
   }
-  if (tokens[0] == 0 || tokens[1] == 0 || compute_us[0] == 0) return nullptr;
-  return (compute_us[1] / tokens[1]) / (compute_us[0] / tokens[0]);
+  if (without_us == 0) return nullptr;
+  return with_us / without_us;
 }
 
 Json PredictedOverMeasured(absl::Span<const StepRecord> steps) {

@@ -116,13 +116,18 @@ TEST(TrainReportTest, ForecastIsComparedWithThePlannedLayersAlone) {
   EXPECT_TRUE(Report({Step(2, 10, 0)}, 0)["predicted_over_measured"].is_null());
 }
 
-TEST(TrainReportTest, SlowDownNeedsStepsWithAndWithoutTransfers) {
+TEST(TrainReportTest, SlowDownComparesAWorkersLayerWithAndWithoutTransfers) {
   const StepRecord first = Step(3, 500, 0);
+  const StepRecord without = Step(2, 10, 0);
+  StepRecord with = Step(2, 10, 1);
+  // A fifth slower where experts travel; the rest is of no account.
+  with.layers[0].expert_compute_us *= 1.2;
+  with.layers[2].expert_compute_us *= 1.2;
+  with.layers[1].expert_compute_us *= 5;
 
-  EXPECT_TRUE(Report({first, Step(2, 10, 1)}, 0)["compute_slowdown"].is_null());
-  EXPECT_DOUBLE_EQ(
-      Report({first, Step(2, 10, 0), Step(2, 10, 1)}, 0)["compute_slowdown"],
-      1.0);
+  EXPECT_TRUE(Report({first, with}, 0)["compute_slowdown"].is_null());
+  EXPECT_TRUE(Report({first, without}, 0)["compute_slowdown"].is_null());
+  EXPECT_DOUBLE_EQ(Report({first, without, with}, 0)["compute_slowdown"], 1.2);
 }
 
 }  // namespace

@@ -1,7 +1,10 @@
 #include "worker/train/trainer.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <filesystem>
+#include <fstream>
 #include <memory>
 #include <sstream>
 #include <string>
@@ -9,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "common/status_macros.h"
 #include "tests/fixtures/status_matchers.h"
 #include "worker/agent/local_agent.h"
@@ -35,34 +39,6 @@ TrainOptions SmallModel() {
   return options;
 }
 
-// Keeps the cost model that it was made with, so that no test depends on how
-// fast the machine is.
-class UnmeasuredAgent final : public Agent {
- public:
-  explicit UnmeasuredAgent(std::unique_ptr<Agent> agent)
-      : agent_(std::move(agent)) {}
-
-  Transport& transport() override { return agent_->transport(); }
-  void ReportCostModel(const CostModel&) override {}
-  void BeginIteration(Iteration iteration) override {
-    agent_->BeginIteration(iteration);
-  }
-  absl::StatusOr<LayerRouting> PlanLayer(
-      LayerId layer, absl::Span<const int64_t> tokens_per_expert) override {
-    return agent_->PlanLayer(layer, tokens_per_expert);
-  }
-  void ReportOutcome(LayerId layer, const LayerTimes& times) override {
-    agent_->ReportOutcome(layer, times);
-  }
-  std::string policy() const override { return agent_->policy(); }
-  bool attached() const override { return agent_->attached(); }
-  AgentCounters counters() const override { return agent_->counters(); }
-  void Detach() override { agent_->Detach(); }
-
- private:
-  const std::unique_ptr<Agent> agent_;
-};
-
 absl::StatusOr<Report> TrainOneWorker(const TrainOptions& options, int32_t rank,
                                       int32_t workers, LoopbackHub& hub) {
   LocalRendezvous unused;
@@ -76,27 +52,28 @@ absl::StatusOr<Report> TrainOneWorker(const TrainOptions& options, int32_t rank,
   local.expert_bytes = ExpertShape{options.hidden, options.ffn}.bytes();
   local.spare_slots = options.spare_slots;
   local.policy = options.policy;
-  // Experts are cheap to send and slow to compute, so that lends pay.
-  CostModel cost;
-  cost.expert_launch_us = 1;
-  cost.us_per_token = 10;
-  cost.intra_node.us_per_byte = 1e-6;
-  cost.expert_bytes = local.expert_bytes;
-  cost.token_bytes = options.hidden * 4;
-  local.cost_model = cost;
-  BMOE_ASSIGN_OR_RETURN(auto local_agent,
+  BMOE_ASSIGN_OR_RETURN(const std::unique_ptr<Agent> agent,
                         LocalAgent::Create(local, std::move(transport)));
-  UnmeasuredAgent agent(std::move(local_agent));
   WorkerPlace place;
   place.rank = WorkerRank(rank);
   place.world_size = workers;
   place.local_world_size = workers;
   std::ostringstream progress;
-  return RunTrainJob(options, place, agent, progress);
+  return RunTrainJob(options, place, *agent, progress);
+}
+
+// A cost model by which experts are cheap to send and slow to compute, so that
+// lends pay and no test depends on how fast the machine is.
+std::string WriteCostModel() {
+  const std::string path =
+      absl::StrCat(::testing::TempDir(), "trainer_test_", getpid(), ".yaml");
+  std::ofstream(path) << "us_per_token: 10\nlink_us_per_byte: 1e-6\n";
+  return path;
 }
 
 // Trains with one thread per worker; rank 0's report.
-Report Train(const TrainOptions& options, int32_t workers) {
+Report Train(TrainOptions options, int32_t workers) {
+  options.cost_model = WriteCostModel();
   LoopbackHub hub;
   std::vector<absl::StatusOr<Report>> reports(static_cast<size_t>(workers));
   std::vector<std::thread> threads;
@@ -107,6 +84,7 @@ Report Train(const TrainOptions& options, int32_t workers) {
     });
   }
   for (std::thread& thread : threads) thread.join();
+  std::filesystem::remove(options.cost_model);
   for (const auto& report : reports) {
     EXPECT_THAT(report, IsOk());
     if (!report.ok()) return Report();

@@ -78,6 +78,41 @@ class SnapshotGenerator {
   std::mt19937_64 random_;
 };
 
+// A snapshot of a running job: with byte budgets, loads of past iterations, and
+// replicas as far as there is room for them.
+inline LayerSnapshot NextWithPast(SnapshotGenerator& generator, int32_t workers,
+                                  int32_t experts) {
+  LayerSnapshot snapshot = generator.Next(workers, experts);
+  snapshot.iteration = Iteration(generator.Draw(3, 100));
+  for (int64_t row = generator.Draw(1, 2); row > 0; --row) {
+    PastLoads past = {.iteration = Iteration(snapshot.iteration.value() - row),
+                      .tokens_of_expert = {}};
+    for (int32_t e = 0; e < experts; ++e) {
+      const int64_t tokens = snapshot.tokens.TokensOfExpert(ExpertId(e));
+      past.tokens_of_expert.push_back(generator.Draw(0, 2 * tokens));
+    }
+    snapshot.history.push_back(past);
+  }
+  if (generator.Draw(0, 1) == 0) {
+    for (int32_t worker = 0; worker < workers; ++worker) {
+      snapshot.spare_bytes.push_back(generator.Draw(0, 10'000));
+    }
+  }
+  std::vector<int32_t> room = UsableSlots(snapshot);
+  for (int32_t e = 0; e < experts; ++e) {
+    for (int32_t worker = 0; worker < workers; ++worker) {
+      const Replica replica = {ExpertId(e), WorkerRank(worker)};
+      if (snapshot.home_of_expert[replica.expert.index()] == replica.worker ||
+          room[replica.worker.index()] == 0 || generator.Draw(0, 9) > 0) {
+        continue;
+      }
+      --room[replica.worker.index()];
+      snapshot.replicas.push_back(replica);
+    }
+  }
+  return snapshot;
+}
+
 }  // namespace balancemoe
 
 #endif  // BALANCEMOE_COMMON_PLANNING_TESTING_RANDOM_SNAPSHOT_H_

@@ -1,0 +1,39 @@
+foreach(
+  name
+  adaptive_policy
+  busy_spans
+  cost_model
+  eplb_policy
+  fastermoe_paper_policy
+  fastermoe_policy
+  fewest_lends
+  home_swaps
+  lanes
+  layer_forecast
+  layer_loads
+  layer_snapshot
+  layer_timing
+  lend_quotas
+  llep_policy
+  load_export
+  load_order
+  lower_bound
+  overlap_knapsack
+  pair_search
+  pairwise_dp_policy
+  pairwise_moves_policy
+  pairwise_policy
+  plan
+  plan_forecast
+  policies
+  policy
+  profile
+  quota_split
+  smartmoe_policy
+  static_policy
+  top_up
+  transfer_route
+  ultraep_policy)
+  balancemoe_test(${name}_test.cc DEPS balancemoe::planning
+                  balancemoe::test_fixtures)
+endforeach()

@@ -1,0 +1,32 @@
+#!/usr/bin/env python3
+"""balancemoectl calibrate. usage: calibrate_test.py BIN_DIR"""
+
+import ctl_test_case as ctl
+
+
+class CalibrateTest(ctl.CtlTest):
+
+    def test_measured_profile_is_one_that_replay_takes(self):
+        profile = self.directory / "here.yaml"
+
+        measured = self.run_ctl(
+            "calibrate", "--hidden", 64, "--ffn", 128, "--workers", 2,
+            "--name", "here", "--out", profile)
+
+        self.assertEqual(measured.returncode, 0, measured.stderr)
+        replay = self.run_json(
+            "replay", "--trace", self.write("t.csv", ctl.trace_text()),
+            "--workers", 4, "--policy", "static", "--profile", profile)
+        self.assertEqual(replay["profile"], "here")
+        self.assertGreater(replay["lower_bound_us"]["mean"], 0)
+
+    def test_profile_that_cannot_be_written_is_named(self):
+        result = self.run_ctl("calibrate", "--hidden", 64, "--ffn", 128,
+                              "--out", "/no/such/directory/here.yaml")
+
+        self.assertNotEqual(result.returncode, 0)
+        self.assertIn("/no/such/directory/here.yaml", result.stderr)
+
+
+if __name__ == "__main__":
+    ctl.main()

@@ -1,0 +1,55 @@
+#include "worker/train/calibrate_job.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+#include "common/status_macros.h"
+#include "worker/moe/calibration.h"
+#include "worker/train/train_job.h"
+
+namespace balancemoe::worker {
+namespace {
+
+// Of which each waits for a plan.
+constexpr int64_t kIterations = 50;
+
+// What a step waited for the coordinator, on average.
+absl::StatusOr<double> MeasurePlanLatencyUs(const TrainOptions& options,
+                                            Agent& agent) {
+  const std::vector<int64_t> tokens(static_cast<size_t>(options.experts), 100);
+  // The first ones find cold caches.
+  constexpr int64_t kWarmup = 5;
+  absl::Duration before;
+  for (int64_t i = 0; i < kWarmup + kIterations; ++i) {
+    if (i == kWarmup) before = agent.counters().plan_wait;
+    agent.BeginIteration(Iteration(i));
+    BMOE_RETURN_IF_ERROR(agent.PlanLayer(LayerId(0), tokens).status());
+  }
+  return absl::ToDoubleMicroseconds(agent.counters().plan_wait - before) /
+         static_cast<double>(kIterations);
+}
+
+}  // namespace
+
+absl::StatusOr<CostModel> RunCalibrateJob(const TrainOptions& options,
+                                          const WorkerPlace& place,
+                                          Agent& agent) {
+  ShareCores(place.local_world_size);
+  BMOE_ASSIGN_OR_RETURN(CostModel mine,
+                        Calibrate({options.hidden, options.ffn}, agent));
+  BMOE_ASSIGN_OR_RETURN(mine.plan_latency_us,
+                        MeasurePlanLatencyUs(options, agent));
+  std::vector<CostModel> all(
+      static_cast<size_t>(agent.transport().world_size()));
+  BMOE_RETURN_IF_ERROR(agent.transport().AllGather(
+      {reinterpret_cast<const std::byte*>(&mine), sizeof(mine)},
+      absl::MakeSpan(reinterpret_cast<std::byte*>(all.data()),
+                     all.size() * sizeof(mine)),
+      ComputeStream()));
+  return MeanCostModel(all);
+}
+
+}  // namespace balancemoe::worker

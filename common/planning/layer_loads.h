@@ -130,7 +130,7 @@ class LayerLoads {
     int64_t one_more = 0;
   };
   struct Flow;
-  class NodeFlow;
+  struct NodeSum;
 
   void IndexNodes();
   absl::Span<const int32_t> RanksOf(int32_t node) const;
@@ -140,6 +140,12 @@ class LayerLoads {
   void SumWorkers();
   std::vector<int64_t> TokensForOwnNode() const;
   void TakeFromHome(ExpertId expert, WorkerTokens& home_side) const;
+  void Receive(absl::Span<const ExpertShare> shares,
+               absl::Span<const int64_t> own, absl::Span<NodeSum> sums,
+               absl::Span<WorkerTokens> workers) const;
+  void Send(ExpertId expert, absl::Span<const ExpertShare> shares,
+            absl::Span<const int64_t> own, absl::Span<NodeSum> sums,
+            absl::Span<WorkerTokens> workers) const;
   Flow FlowOf(ExpertId expert, absl::Span<const ExpertShare> shares) const;
 
   const LoadMatrix* tokens_ = nullptr;

@@ -1,7 +1,6 @@
 // The part of LayerLoads that follows tokens to workers other than home.
 #include <algorithm>
 #include <cstddef>
-#include <limits>
 #include <utility>
 
 #include "absl/container/inlined_vector.h"
@@ -14,18 +13,6 @@ size_t Index(LinkClass link_class) { return static_cast<size_t>(link_class); }
 
 constexpr auto kIntra = static_cast<size_t>(LinkClass::kIntraNode);
 constexpr auto kInter = static_cast<size_t>(LinkClass::kInterNode);
-
-// Of one node and one expert, tokens whose sources and whose shares are there.
-struct NodeSum {
-  int64_t left = 0;
-  int64_t open = 0;
-  // Running sums.
-  int64_t left_before = 0;
-  int64_t open_before = 0;
-
-  int64_t within() const { return std::min(left, open); }
-};
-using NodeSums = absl::InlinedVector<NodeSum, 16>;
 
 // Moves `part` / `whole` of the tokens from the slow class to the fast one.
 // Rounds the running sums, so that all takers together take exactly `part`.
@@ -51,6 +38,21 @@ void TakeProportion(std::array<int64_t, kLinkClasses>& tokens, int64_t whole,
 
 }  // namespace
 
+// Of one node and one expert, tokens whose sources and whose shares are there.
+struct LayerLoads::NodeSum {
+  int64_t left = 0;
+  int64_t open = 0;
+  // Running sums.
+  int64_t left_before = 0;
+  int64_t open_before = 0;
+  bool has_share = false;
+
+  int64_t within() const { return std::min(left, open); }
+  // What leaves its source takes links of the class that leads home, so that
+  // only sources with a copy change what they send.
+  bool IsPlain(bool at_home) const { return within() == (at_home ? left : 0); }
+};
+
 // How the tokens of one expert travel, worker by worker.
 struct LayerLoads::Flow {
   // [W], tokens that leave their source, by the class of the link they take.
@@ -70,7 +72,7 @@ LayerLoads::Flow LayerLoads::FlowOf(
   for (size_t i = 0; i < workers_.size(); ++i) {
     flow.out[i][kInter] = At(WorkerRank(static_cast<int32_t>(i)), expert);
   }
-  NodeSums sums(static_cast<size_t>(num_nodes_));
+  absl::InlinedVector<NodeSum, 16> sums(static_cast<size_t>(num_nodes_));
   for (const ExpertShare& share : shares) {
     int64_t& left = flow.out[share.worker.index()][kInter];
     flow.own.push_back(std::min(share.tokens, left));
@@ -104,109 +106,88 @@ void LayerLoads::TakeFromHome(ExpertId expert, WorkerTokens& home_side) const {
   home_side.in[kInter] -= tokens - of_node;
 }
 
-// The tokens of one expert on one node that has shares of it, by FlowOf's rule.
-class LayerLoads::NodeFlow {
- public:
-  NodeFlow(const LayerLoads& loads, ExpertId expert, int32_t node,
-           absl::Span<WorkerTokens> workers)
-      : loads_(loads),
-        expert_(expert),
-        node_(node),
-        at_home_(node == loads.node(loads.home(expert))),
-        workers_(workers) {
-    sum_.left = loads.OfNode(node, expert);
-  }
-
-  void AddShare(const ExpertShare& share) {
-    const int64_t own =
-        std::min(share.tokens, loads_.At(share.worker, expert_));
-    holders_.push_back({share.worker, own, share.tokens - own});
-    sum_.left -= own;
-    sum_.open += share.tokens - own;
-  }
-
-  void Apply() {
-    NodeSum sum = sum_;
-    for (const Holder& holder : holders_) {
-      std::array<int64_t, kLinkClasses> in = {0, holder.open};
-      TakeProportion(in, sum.open, sum.within(), sum.open_before);
-      WorkerTokens& side = workers_[holder.worker.index()];
-      side.in[kIntra] += in[kIntra];
-      side.in[kInter] += in[kInter];
-    }
-    // Whose tokens take links of the same class as to home is as before.
-    if (sum.within() == (at_home_ ? sum.left : 0)) {
-      for (const Holder& holder : holders_) Send(holder.worker, holder.own);
-      return;
-    }
-    const absl::Span<const int32_t> ranks = loads_.RanksOf(node_);
-    absl::InlinedVector<int64_t, 16> own(ranks.size());
-    for (const Holder& holder : holders_) {
-      own[static_cast<size_t>(
-          std::lower_bound(ranks.begin(), ranks.end(), holder.worker.value()) -
-          ranks.begin())] = holder.own;
-    }
-    for (size_t i = 0; i < ranks.size(); ++i)
-      Send(WorkerRank(ranks[i]), own[i]);
-  }
-
- private:
-  struct Holder {
-    WorkerRank worker;
-    // Tokens that stay with their source, and that come in.
-    int64_t own = 0;
-    int64_t open = 0;
-  };
-
-  // To be called in the order of ranks, unless all or none stay on the node.
-  void Send(WorkerRank source, int64_t own) {
-    const int64_t tokens = loads_.At(source, expert_);
-    std::array<int64_t, kLinkClasses> out = {0, tokens - own};
-    TakeProportion(out, sum_.left, sum_.within(), sum_.left_before);
-    if (source != loads_.home(expert_))
-      out[at_home_ ? kIntra : kInter] -= tokens;
-    WorkerTokens& side = workers_[source.index()];
-    side.out[kIntra] += out[kIntra];
-    side.out[kInter] += out[kInter];
-  }
-
-  const LayerLoads& loads_;
-  const ExpertId expert_;
-  const int32_t node_;
-  const bool at_home_;
-  const absl::Span<WorkerTokens> workers_;
-  NodeSum sum_;
-  absl::InlinedVector<Holder, 8> holders_;
-};
-
-// Sources on nodes without a share send between nodes, as they did before.
+// By FlowOf's rule, but sources on nodes without a share, who send between
+// nodes as they did before, are not looked at.
 void LayerLoads::Apply(ExpertId expert, absl::Span<const ExpertShare> shares,
                        absl::Span<WorkerTokens> workers) const {
-  TakeFromHome(expert, workers[home(expert).index()]);
-  absl::InlinedVector<NodeFlow, 4> flows;
-  constexpr size_t kNone = std::numeric_limits<size_t>::max();
-  absl::InlinedVector<size_t, 16> flow_of_node(static_cast<size_t>(num_nodes_),
-                                               kNone);
-  const auto add = [&](const ExpertShare& share) {
-    size_t& flow = flow_of_node[static_cast<size_t>(node(share.worker))];
-    if (flow == kNone) {
-      flow = flows.size();
-      flows.emplace_back(*this, expert, node(share.worker), workers);
-    }
-    flows[flow].AddShare(share);
-  };
-  bool home_shares = false;
+  const WorkerRank at = home(expert);
+  const bool home_shares =
+      std::any_of(shares.begin(), shares.end(),
+                  [&](const ExpertShare& share) { return share.worker == at; });
+  if (!home_shares) {
+    std::vector<ExpertShare> with_home(shares.begin(), shares.end());
+    with_home.push_back({at, 0});
+    return Apply(expert, with_home, workers);
+  }
+  TakeFromHome(expert, workers[at.index()]);
+  absl::InlinedVector<NodeSum, 16> sums(static_cast<size_t>(num_nodes_));
+  absl::InlinedVector<int64_t, 32> own;
   for (const ExpertShare& share : shares) {
     WorkerTokens& side = workers[share.worker.index()];
     side.computed += share.tokens;
-    add(share);
-    if (share.worker != home(expert)) continue;
-    home_shares = true;
-    side.staying += share.tokens;
-    if (share.tokens > 0) ++side.staying_experts;
+    if (share.worker == at) {
+      side.staying += share.tokens;
+      if (share.tokens > 0) ++side.staying_experts;
+    }
+    own.push_back(std::min(share.tokens, At(share.worker, expert)));
+    NodeSum& sum = sums[static_cast<size_t>(node(share.worker))];
+    if (!std::exchange(sum.has_share, true)) {
+      sum.left = OfNode(node(share.worker), expert);
+    }
+    sum.left -= own.back();
+    sum.open += share.tokens - own.back();
   }
-  if (!home_shares) add({home(expert), 0});
-  for (NodeFlow& flow : flows) flow.Apply();
+  Receive(shares, own, absl::MakeSpan(sums), workers);
+  Send(expert, shares, own, absl::MakeSpan(sums), workers);
+}
+
+void LayerLoads::Receive(absl::Span<const ExpertShare> shares,
+                         absl::Span<const int64_t> own,
+                         absl::Span<NodeSum> sums,
+                         absl::Span<WorkerTokens> workers) const {
+  for (size_t j = 0; j < shares.size(); ++j) {
+    NodeSum& sum = sums[static_cast<size_t>(node(shares[j].worker))];
+    std::array<int64_t, kLinkClasses> in = {0, shares[j].tokens - own[j]};
+    TakeProportion(in, sum.open, sum.within(), sum.open_before);
+    WorkerTokens& side = workers[shares[j].worker.index()];
+    side.in[kIntra] += in[kIntra];
+    side.in[kInter] += in[kInter];
+  }
+}
+
+void LayerLoads::Send(ExpertId expert, absl::Span<const ExpertShare> shares,
+                      absl::Span<const int64_t> own, absl::Span<NodeSum> sums,
+                      absl::Span<WorkerTokens> workers) const {
+  const WorkerRank at = home(expert);
+  const auto send = [&](WorkerRank source, int64_t kept) {
+    NodeSum& sum = sums[static_cast<size_t>(node(source))];
+    const int64_t tokens = At(source, expert);
+    std::array<int64_t, kLinkClasses> out = {0, tokens - kept};
+    TakeProportion(out, sum.left, sum.within(), sum.left_before);
+    if (source != at) out[Index(ClassBetween(source, at))] -= tokens;
+    WorkerTokens& side = workers[source.index()];
+    side.out[kIntra] += out[kIntra];
+    side.out[kInter] += out[kInter];
+  };
+  // [W], where all sources of some node have to be looked at.
+  absl::InlinedVector<int64_t, 64> kept;
+  for (size_t j = 0; j < shares.size(); ++j) {
+    const int32_t n = node(shares[j].worker);
+    if (sums[static_cast<size_t>(n)].IsPlain(n == node(at))) {
+      send(shares[j].worker, own[j]);
+      continue;
+    }
+    kept.resize(workers.size());
+    kept[shares[j].worker.index()] = own[j];
+  }
+  if (kept.empty()) return;
+  for (int32_t n = 0; n < num_nodes_; ++n) {
+    const NodeSum& sum = sums[static_cast<size_t>(n)];
+    if (!sum.has_share || sum.IsPlain(n == node(at))) continue;
+    for (const int32_t rank : RanksOf(n)) {
+      send(WorkerRank(rank), kept[static_cast<size_t>(rank)]);
+    }
+  }
 }
 
 std::vector<SourceShare> LayerLoads::AssignSources(

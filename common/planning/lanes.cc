@@ -29,6 +29,7 @@ void Lanes::Reserve(size_t worker, double until_us) {
 
 RouteShape Lanes::ShapeOf(size_t home, absl::Span<const size_t> others) const {
   RouteShape shape;
+  int32_t last_far_node = -1;
   for (size_t i = 0; i < others.size(); ++i) {
     const int32_t node = nodes_[others[i]];
     if (node == nodes_[home]) {
@@ -37,8 +38,13 @@ RouteShape Lanes::ShapeOf(size_t home, absl::Span<const size_t> others) const {
     }
     ++shape.far;
     const auto same_node = [&](size_t other) { return nodes_[other] == node; };
-    // Neighbours in the list mostly are neighbours on the network.
-    if (i > 0 && same_node(others[i - 1])) continue;
+    // Mostly they stand in the order of their nodes.
+    if (node > last_far_node) {
+      last_far_node = node;
+      ++shape.far_nodes;
+      continue;
+    }
+    if (node == last_far_node) continue;
     if (std::none_of(others.begin(),
                      others.begin() + static_cast<std::ptrdiff_t>(i),
                      same_node)) {

@@ -30,10 +30,10 @@ const LayerTiming* LayerForecaster::TimeUnder(double give_up_us,
   AddLends(loads, use.lends.first(use.early_lends), use.fan_out, true);
   if (!use.early_moves) AddMoves(loads, use);
   AddLends(loads, use.lends.subspan(use.early_lends), use.fan_out, false);
-  for (size_t i = 0; i < workers_.size(); ++i) {
-    work_.workers.push_back(WorkOf(workers_[i], cost_));
-    work_.nodes.push_back(loads.node(WorkerRank(static_cast<int32_t>(i))));
+  for (const WorkerTokens& worker : workers_) {
+    work_.workers.push_back(WorkOf(worker, cost_));
   }
+  work_.nodes = loads.nodes();
   work_.planning_us = use.planning_us;
   return timer_.Time(work_, timing_, give_up_us) ? &timing_ : nullptr;
 }

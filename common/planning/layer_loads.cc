@@ -2,9 +2,8 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <numeric>
 #include <utility>
-
-#include "absl/container/inlined_vector.h"
 
 namespace balancemoe {
 namespace {
@@ -13,36 +12,6 @@ size_t Index(LinkClass link_class) { return static_cast<size_t>(link_class); }
 
 constexpr auto kIntra = static_cast<size_t>(LinkClass::kIntraNode);
 constexpr auto kInter = static_cast<size_t>(LinkClass::kInterNode);
-
-// Of one node and one expert, tokens whose sources and whose shares are there.
-struct NodeSum {
-  int64_t left = 0;
-  int64_t open = 0;
-  // Running sums.
-  int64_t left_before = 0;
-  int64_t open_before = 0;
-
-  int64_t within() const { return std::min(left, open); }
-};
-using NodeSums = absl::InlinedVector<NodeSum, 16>;
-
-// Moves `part` / `whole` of the tokens from the slow class to the fast one.
-// Rounds the running sums, so that all takers together take exactly `part`.
-void TakeProportion(std::array<int64_t, kLinkClasses>& tokens, int64_t whole,
-                    int64_t part, int64_t& before) {
-  if (part == 0) return;
-  const auto upto = [&](int64_t sum) {
-    // Products of real counts fit; those of the largest allowed do not.
-    constexpr int64_t kFits = int64_t{1} << 31;
-    if (sum < kFits && part < kFits) return sum * part / whole;
-    return static_cast<int64_t>(static_cast<__int128>(sum) * part / whole);
-  };
-  const int64_t after = before + tokens[kInter];
-  const int64_t taken = upto(after) - upto(before);
-  before = after;
-  tokens[kIntra] += taken;
-  tokens[kInter] -= taken;
-}
 
 std::vector<int32_t> NodesOrOne(absl::Span<const int32_t> node_of_worker,
                                 size_t num_workers) {
@@ -61,7 +30,8 @@ LayerLoads::LayerLoads(const LoadMatrix& tokens,
                         static_cast<size_t>(tokens.num_workers()))),
       tokens_of_expert_(home_of_expert.size()),
       workers_(static_cast<size_t>(tokens.num_workers())) {
-  SumNodes();
+  IndexNodes();
+  SumMatrix();
   SumWorkers();
 }
 
@@ -73,7 +43,8 @@ LayerLoads::LayerLoads(absl::Span<const int64_t> tokens_of_expert,
       nodes_(NodesOrOne(node_of_worker, static_cast<size_t>(num_workers))),
       tokens_of_expert_(tokens_of_expert.begin(), tokens_of_expert.end()),
       workers_(static_cast<size_t>(num_workers)) {
-  SumNodes();
+  IndexNodes();
+  SumEven();
   SumWorkers();
 }
 
@@ -86,162 +57,114 @@ LayerLoads LayerLoads::WithHomes(
   return moved;
 }
 
-void LayerLoads::SumNodes() {
+void LayerLoads::IndexNodes() {
   num_nodes_ = 1 + *std::max_element(nodes_.begin(), nodes_.end());
+  first_of_node_.assign(static_cast<size_t>(num_nodes_) + 1, 0);
+  for (const int32_t node : nodes_) {
+    ++first_of_node_[static_cast<size_t>(node) + 1];
+  }
+  std::partial_sum(first_of_node_.begin(), first_of_node_.end(),
+                   first_of_node_.begin());
+  std::vector<size_t> next = first_of_node_;
+  ranks_by_node_.resize(nodes_.size());
+  for (size_t i = 0; i < nodes_.size(); ++i) {
+    ranks_by_node_[next[static_cast<size_t>(nodes_[i])]++] =
+        static_cast<int32_t>(i);
+  }
+}
+
+absl::Span<const int32_t> LayerLoads::RanksOf(int32_t node) const {
+  const size_t begin = first_of_node_[static_cast<size_t>(node)];
+  return absl::MakeConstSpan(ranks_by_node_)
+      .subspan(begin, first_of_node_[static_cast<size_t>(node) + 1] - begin);
+}
+
+int64_t LayerLoads::EvenOfNode(int32_t node, const EvenShare& even) const {
+  const absl::Span<const int32_t> ranks = RanksOf(node);
+  return even.each * static_cast<int64_t>(ranks.size()) +
+         (std::lower_bound(ranks.begin(), ranks.end(), even.one_more) -
+          ranks.begin());
+}
+
+void LayerLoads::SumMatrix() {
   const size_t experts = tokens_of_expert_.size();
   tokens_of_node_.resize(static_cast<size_t>(num_nodes_) * experts);
   for (size_t worker = 0; worker < workers_.size(); ++worker) {
     int64_t* sums =
         &tokens_of_node_[static_cast<size_t>(nodes_[worker]) * experts];
-    const WorkerRank rank(static_cast<int32_t>(worker));
-    if (tokens_ != nullptr) {
-      const absl::Span<const int64_t> row = tokens_->Row(rank);
-      for (size_t e = 0; e < experts; ++e) sums[e] += row[e];
-      continue;
-    }
+    const int64_t* row =
+        tokens_->Row(WorkerRank(static_cast<int32_t>(worker))).data();
+    int64_t sent = 0;
     for (size_t e = 0; e < experts; ++e) {
-      sums[e] += At(rank, ExpertId(static_cast<int32_t>(e)));
+      sums[e] += row[e];
+      sent += row[e];
+    }
+    sent_.push_back(sent);
+    total_tokens_ += sent;
+  }
+  for (size_t node = 0; node < static_cast<size_t>(num_nodes_); ++node) {
+    const int64_t* sums = &tokens_of_node_[node * experts];
+    for (size_t e = 0; e < experts; ++e) tokens_of_expert_[e] += sums[e];
+  }
+}
+
+// The same sums in closed form: a layer of 1,024 workers and experts has a
+// million pairs.
+void LayerLoads::SumEven() {
+  const auto workers = static_cast<int64_t>(workers_.size());
+  int64_t each = 0;
+  std::vector<int64_t> last_with_one_more(workers_.size() + 1);
+  for (const int64_t tokens : tokens_of_expert_) {
+    even_.push_back({tokens / workers, tokens % workers});
+    each += even_.back().each;
+    ++last_with_one_more[static_cast<size_t>(even_.back().one_more)];
+    total_tokens_ += tokens;
+  }
+  sent_.resize(workers_.size());
+  int64_t one_more = 0;
+  for (size_t i = sent_.size(); i-- > 0;) {
+    one_more += last_with_one_more[i + 1];
+    sent_[i] = each + one_more;
+  }
+}
+
+// [W]: tokens of each source for experts that live on its node, its own too.
+std::vector<int64_t> LayerLoads::TokensForOwnNode() const {
+  if (num_nodes_ == 1) return sent_;
+  std::vector<std::vector<ExpertId>> experts_of_node(
+      static_cast<size_t>(num_nodes_));
+  for (size_t e = 0; e < homes_.size(); ++e) {
+    experts_of_node[static_cast<size_t>(node(homes_[e]))].emplace_back(
+        static_cast<int32_t>(e));
+  }
+  std::vector<int64_t> near(workers_.size());
+  for (int32_t n = 0; n < num_nodes_; ++n) {
+    const auto& experts = experts_of_node[static_cast<size_t>(n)];
+    for (const int32_t rank : RanksOf(n)) {
+      int64_t& sum = near[static_cast<size_t>(rank)];
+      for (const ExpertId expert : experts) sum += At(WorkerRank(rank), expert);
     }
   }
-  if (tokens_ != nullptr) {
-    for (size_t i = 0; i < tokens_of_node_.size(); ++i) {
-      tokens_of_expert_[i % experts] += tokens_of_node_[i];
-    }
-  }
-  for (const int64_t tokens : tokens_of_expert_) total_tokens_ += tokens;
+  return near;
 }
 
 void LayerLoads::SumWorkers() {
-  const size_t experts = tokens_of_expert_.size();
-  for (size_t worker = 0; worker < workers_.size(); ++worker) {
-    WorkerTokens& sums = workers_[worker];
-    const WorkerRank rank(static_cast<int32_t>(worker));
-    for (size_t e = 0; e < experts; ++e) {
-      const ExpertId expert(static_cast<int32_t>(e));
-      if (homes_[e] == rank) continue;
-      sums.out[Index(ClassBetween(rank, homes_[e]))] += At(rank, expert);
-    }
+  const std::vector<int64_t> near = TokensForOwnNode();
+  for (size_t i = 0; i < workers_.size(); ++i) {
+    workers_[i].out = {near[i], sent_[i] - near[i]};
   }
-  for (size_t e = 0; e < experts; ++e) {
+  for (size_t e = 0; e < homes_.size(); ++e) {
     const ExpertId expert(static_cast<int32_t>(e));
     WorkerTokens& home = workers_[homes_[e].index()];
     home.computed += tokens_of_expert_[e];
     home.staying += tokens_of_expert_[e];
     if (tokens_of_expert_[e] > 0) ++home.staying_experts;
     const int64_t of_node = OfNode(node(homes_[e]), expert);
-    home.in[kIntra] += of_node - At(homes_[e], expert);
+    const int64_t own = At(homes_[e], expert);
+    home.out[kIntra] -= own;
+    home.in[kIntra] += of_node - own;
     home.in[kInter] += tokens_of_expert_[e] - of_node;
   }
-}
-
-void LayerLoads::TakeFromHome(ExpertId expert,
-                              absl::Span<WorkerTokens> workers) const {
-  const WorkerRank at = home(expert);
-  WorkerTokens& home_side = workers[at.index()];
-  const int64_t tokens = TokensOfExpert(expert);
-  const int64_t of_node = OfNode(node(at), expert);
-  home_side.computed -= tokens;
-  home_side.staying -= tokens;
-  if (tokens > 0) --home_side.staying_experts;
-  home_side.in[kIntra] -= of_node - At(at, expert);
-  home_side.in[kInter] -= tokens - of_node;
-  for (size_t i = 0; i < workers.size(); ++i) {
-    const WorkerRank source(static_cast<int32_t>(i));
-    if (source == at) continue;
-    workers[i].out[Index(ClassBetween(source, at))] -= At(source, expert);
-  }
-}
-
-// How the tokens of one expert travel, worker by worker.
-struct LayerLoads::Flow {
-  // [W], tokens that leave their source, by the class of the link they take.
-  absl::InlinedVector<std::array<int64_t, kLinkClasses>, 64> out;
-  // One per share: tokens that stay with their source, and that come in.
-  absl::InlinedVector<int64_t, 16> own;
-  absl::InlinedVector<std::array<int64_t, kLinkClasses>, 16> in;
-};
-
-// Sources keep their own tokens. Then every node fills its shares from its
-// sources, all in proportion, so that no worker has the whole of the slow
-// traffic; what is left goes between nodes.
-LayerLoads::Flow LayerLoads::FlowOf(
-    ExpertId expert, absl::Span<const ExpertShare> shares) const {
-  Flow flow;
-  flow.out.resize(workers_.size(), {});
-  for (size_t i = 0; i < workers_.size(); ++i) {
-    flow.out[i][kInter] = At(WorkerRank(static_cast<int32_t>(i)), expert);
-  }
-  NodeSums sums(static_cast<size_t>(num_nodes_));
-  for (const ExpertShare& share : shares) {
-    int64_t& left = flow.out[share.worker.index()][kInter];
-    flow.own.push_back(std::min(share.tokens, left));
-    flow.in.push_back({0, share.tokens - flow.own.back()});
-    left -= flow.own.back();
-    sums[static_cast<size_t>(node(share.worker))].open +=
-        flow.in.back()[kInter];
-  }
-  for (size_t i = 0; i < workers_.size(); ++i) {
-    sums[static_cast<size_t>(nodes_[i])].left += flow.out[i][kInter];
-  }
-  for (size_t i = 0; i < workers_.size(); ++i) {
-    NodeSum& sum = sums[static_cast<size_t>(nodes_[i])];
-    TakeProportion(flow.out[i], sum.left, sum.within(), sum.left_before);
-  }
-  for (size_t j = 0; j < shares.size(); ++j) {
-    NodeSum& sum = sums[static_cast<size_t>(node(shares[j].worker))];
-    TakeProportion(flow.in[j], sum.open, sum.within(), sum.open_before);
-  }
-  return flow;
-}
-
-void LayerLoads::Apply(ExpertId expert, absl::Span<const ExpertShare> shares,
-                       absl::Span<WorkerTokens> workers) const {
-  TakeFromHome(expert, workers);
-  for (const ExpertShare& share : shares) {
-    WorkerTokens& side = workers[share.worker.index()];
-    side.computed += share.tokens;
-    if (share.worker != home(expert)) continue;
-    side.staying += share.tokens;
-    if (share.tokens > 0) ++side.staying_experts;
-  }
-  const Flow flow = FlowOf(expert, shares);
-  for (size_t link = 0; link < kLinkClasses; ++link) {
-    for (size_t i = 0; i < workers.size(); ++i) {
-      workers[i].out[link] += flow.out[i][link];
-    }
-    for (size_t j = 0; j < shares.size(); ++j) {
-      workers[shares[j].worker.index()].in[link] += flow.in[j][link];
-    }
-  }
-}
-
-std::vector<SourceShare> LayerLoads::AssignSources(
-    ExpertId expert, absl::Span<const ExpertShare> shares) const {
-  Flow flow = FlowOf(expert, shares);
-  std::vector<SourceShare> parts;
-  for (size_t j = 0; j < shares.size(); ++j) {
-    if (flow.own[j] == 0) continue;
-    parts.push_back({shares[j].worker, shares[j].worker, flow.own[j]});
-  }
-  for (const size_t link : {kIntra, kInter}) {
-    for (size_t i = 0; i < flow.out.size(); ++i) {
-      const WorkerRank source(static_cast<int32_t>(i));
-      for (size_t j = 0; j < shares.size() && flow.out[i][link] > 0; ++j) {
-        if (Index(ClassBetween(source, shares[j].worker)) != link) continue;
-        const int64_t tokens = std::min(flow.out[i][link], flow.in[j][link]);
-        if (tokens == 0) continue;
-        parts.push_back({source, shares[j].worker, tokens});
-        flow.out[i][link] -= tokens;
-        flow.in[j][link] -= tokens;
-      }
-    }
-  }
-  std::sort(parts.begin(), parts.end(),
-            [](const SourceShare& a, const SourceShare& b) {
-              return std::pair(a.source, a.worker) <
-                     std::pair(b.source, b.worker);
-            });
-  return parts;
 }
 
 void LayerLoads::ApplyToPair(ExpertId expert, WorkerRank borrower,

@@ -84,18 +84,21 @@ class LayerLoads {
   // Tokens that `source` routed to `expert`.
   int64_t At(WorkerRank source, ExpertId expert) const {
     if (tokens_ != nullptr) return tokens_->At(source, expert);
-    const int64_t total = tokens_of_expert_[expert.index()];
-    const auto workers = static_cast<int64_t>(workers_.size());
-    return total / workers + (source.value() < total % workers ? 1 : 0);
+    const EvenShare& even = even_[expert.index()];
+    return even.each + (source.value() < even.one_more ? 1 : 0);
   }
   // Tokens that the workers of `node` routed to `expert`.
   int64_t OfNode(int32_t node, ExpertId expert) const {
+    if (tokens_ == nullptr) return EvenOfNode(node, even_[expert.index()]);
     return tokens_of_node_[static_cast<size_t>(node) *
                                tokens_of_expert_.size() +
                            expert.index()];
   }
   WorkerRank home(ExpertId expert) const { return homes_[expert.index()]; }
+  int32_t num_nodes() const { return num_nodes_; }
   int32_t node(WorkerRank worker) const { return nodes_[worker.index()]; }
+  // [W]
+  const std::vector<int32_t>& nodes() const { return nodes_; }
   LinkClass ClassBetween(WorkerRank a, WorkerRank b) const {
     return node(a) == node(b) ? LinkClass::kIntraNode : LinkClass::kInterNode;
   }
@@ -120,20 +123,46 @@ class LayerLoads {
       ExpertId expert, absl::Span<const ExpertShare> shares) const;
 
  private:
-  void SumNodes();
-  void SumWorkers();
-  void TakeFromHome(ExpertId expert, absl::Span<WorkerTokens> workers) const;
+  // Of an expert whose tokens are spread evenly: what each worker has, and how
+  // many, from rank 0 on, have one more.
+  struct EvenShare {
+    int64_t each = 0;
+    int64_t one_more = 0;
+  };
   struct Flow;
+  struct NodeSum;
+
+  void IndexNodes();
+  absl::Span<const int32_t> RanksOf(int32_t node) const;
+  int64_t EvenOfNode(int32_t node, const EvenShare& even) const;
+  void SumMatrix();
+  void SumEven();
+  void SumWorkers();
+  std::vector<int64_t> TokensForOwnNode() const;
+  void TakeFromHome(ExpertId expert, WorkerTokens& home_side) const;
+  void Receive(absl::Span<const ExpertShare> shares,
+               absl::Span<const int64_t> own, absl::Span<NodeSum> sums,
+               absl::Span<WorkerTokens> workers) const;
+  void Send(ExpertId expert, absl::Span<const ExpertShare> shares,
+            absl::Span<const int64_t> own, absl::Span<NodeSum> sums,
+            absl::Span<WorkerTokens> workers) const;
   Flow FlowOf(ExpertId expert, absl::Span<const ExpertShare> shares) const;
 
   const LoadMatrix* tokens_ = nullptr;
   std::vector<WorkerRank> homes_;
   std::vector<int32_t> nodes_;
   int32_t num_nodes_ = 1;
+  // Ranks by node, rising: those of node n at first_of_node_[n] and on.
+  std::vector<size_t> first_of_node_;
+  std::vector<int32_t> ranks_by_node_;
   int64_t total_tokens_ = 0;
   std::vector<int64_t> tokens_of_expert_;
-  // [N, E]
+  // [E], without a matrix.
+  std::vector<EvenShare> even_;
+  // [N, E], with a matrix.
   std::vector<int64_t> tokens_of_node_;
+  // [W], tokens of each source.
+  std::vector<int64_t> sent_;
   std::vector<WorkerTokens> workers_;
 };
 

@@ -110,7 +110,8 @@ void LayerTimer::SendTransfer(size_t index, double earliest_us) {
   arrivals_us_.resize(others_.size());
   const auto bytes = static_cast<double>(cost_.expert_bytes);
   Journey& journey = journeys_[index];
-  journey = {.parameters = lanes_.RouteTo(transfer.from, others_, bytes)};
+  journey = Journey();
+  journey.parameters = lanes_.RouteTo(transfer.from, others_, bytes);
   lanes_.Send(Lanes::Direction::kFromHome, journey.parameters, transfer.from,
               others_, bytes, earliest_us, absl::MakeSpan(arrivals_us_));
   for (size_t i = 0; i < others_.size(); ++i) {
@@ -209,29 +210,38 @@ void LayerTimer::FinishBorrowed(const Borrowed& borrowed, double end_us) {
   if (transfer.move) return;
   Journey& journey = journeys_[borrowed.transfer];
   --journey.pending;
-  others_.clear();
-  const size_t copies = transfer.end_copy - transfer.begin_copy;
-  Route route = journey.parameters;
-  if (journey.computing == copies && route.kind == RouteKind::kApart) {
-    others_.push_back(work_->copies[borrowed.copy].worker);
-    return SendGradient(transfer, route, end_us);
+  const Route& route = GradientRoute(transfer, journey);
+  if (route.kind == RouteKind::kApart) {
+    others_.assign(1, work_->copies[borrowed.copy].worker);
+  } else if (journey.pending > 0) {
+    return;
+  } else {
+    ListComputing(transfer);
   }
-  // Fewer return a gradient than got parameters: perhaps another route.
-  if (journey.pending > 0 && journey.computing == copies) return;
+  SendGradient(transfer, route, end_us);
+}
+
+const Route& LayerTimer::GradientRoute(const TimedTransfer& transfer,
+                                       Journey& journey) {
+  if (journey.computing == transfer.end_copy - transfer.begin_copy) {
+    return journey.parameters;
+  }
+  if (!journey.gradients_known) {
+    ListComputing(transfer);
+    journey.gradients = lanes_.RouteTo(transfer.from, others_,
+                                       static_cast<double>(cost_.expert_bytes));
+    journey.gradients_known = true;
+  }
+  return journey.gradients;
+}
+
+// The workers that compute some of the expert's tokens.
+void LayerTimer::ListComputing(const TimedTransfer& transfer) {
+  others_.clear();
   for (size_t i = transfer.begin_copy; i < transfer.end_copy; ++i) {
     const TimedCopy& copy = work_->copies[i];
     if (copy.compute_us > 0) others_.push_back(copy.worker);
   }
-  if (journey.computing < copies) {
-    route = lanes_.RouteTo(transfer.from, others_,
-                           static_cast<double>(cost_.expert_bytes));
-    if (route.kind == RouteKind::kApart) {
-      others_.assign(1, work_->copies[borrowed.copy].worker);
-    } else if (journey.pending > 0) {
-      return;
-    }
-  }
-  SendGradient(transfer, route, end_us);
 }
 
 void LayerTimer::SendGradient(const TimedTransfer& transfer, const Route& route,

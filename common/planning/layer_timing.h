@@ -109,6 +109,10 @@ class LayerTimer {
     size_t computing = 0;
     // Gradients that are not computed yet.
     size_t pending = 0;
+    // Where fewer return a gradient than got parameters: perhaps another route,
+    // looked for with the first of them.
+    Route gradients;
+    bool gradients_known = false;
   };
   struct Worker {
     // Forward compute, borrowed experts included.
@@ -138,6 +142,8 @@ class LayerTimer {
   double BorrowedBackwardEnd(const Worker& worker) const;
   void RunBorrowedBackward();
   void FinishBorrowed(const Borrowed& borrowed, double end_us);
+  const Route& GradientRoute(const TimedTransfer& transfer, Journey& journey);
+  void ListComputing(const TimedTransfer& transfer);
   void SendGradient(const TimedTransfer& transfer, const Route& route,
                     double end_us);
   void TimeBackward(LayerTiming& timing);

@@ -25,7 +25,8 @@ class LoadExporter {
     absl::Span<const int32_t> free_slots = {};
   };
 
-  explicit LoadExporter(const LayerLoads& loads);
+  // `loads` must outlive this.
+  explicit LoadExporter(const LayerLoads& loads) : loads_(loads) {}
 
   // Fills `added`, rising, with new copies; those of `start` are left alone.
   // Receivers on the exporter's own node come first if `near_first`.
@@ -38,25 +39,36 @@ class LoadExporter {
     ExpertId expert;
   };
 
+  // One more worker with a copy of an expert.
+  struct Held {
+    WorkerRank worker;
+    // Of the same expert, the one before.
+    size_t next = 0;
+  };
+
+  void SortParts();
   void SumLoads(const Start& start);
+  void Hold(ExpertId expert, WorkerRank worker);
   size_t FindReceiver(size_t exporter, ExpertId expert, int64_t threshold,
-                      bool near_first) const;
+                      bool near_first);
   void ExportFrom(size_t worker, int64_t threshold, bool near_first,
                   std::vector<Replica>& added);
-  void Hold(size_t worker, ExpertId expert);
   bool Holds(size_t worker, ExpertId expert) const;
 
   const LayerLoads& loads_;
-  // Experts by home, most tokens first.
+  // Experts by home, most tokens first; sorted when first asked for.
   std::vector<Part> parts_;
   std::vector<size_t> first_part_;
   std::vector<int64_t> load_;
   std::vector<int32_t> slots_;
   // [E]: tokens that home computes.
   std::vector<int64_t> at_home_;
-  // [E, W]: whether the worker has a copy.
-  std::vector<bool> held_;
+  std::vector<Held> held_;
+  // [E], into these.
+  std::vector<size_t> last_held_;
   std::vector<size_t> order_;
+  // Workers that may still take something, by rank. Their loads only rise.
+  std::vector<size_t> receivers_;
 };
 
 }  // namespace balancemoe

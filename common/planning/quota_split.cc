@@ -17,6 +17,21 @@ constexpr int64_t kCrumb = 16;
 // A load that counts as no worse than `peak`.
 int64_t Tolerated(int64_t peak) { return peak + peak / 4096; }
 
+// Groups are small, and mostly in order from the sweep before.
+void SortFewOrMany(std::vector<std::pair<int64_t, size_t>>& order) {
+  constexpr size_t kFew = 32;
+  if (order.size() > kFew) {
+    std::sort(order.begin(), order.end());
+    return;
+  }
+  for (size_t i = 1; i < order.size(); ++i) {
+    const auto moved = order[i];
+    size_t at = i;
+    for (; at > 0 && order[at - 1] > moved; --at) order[at] = order[at - 1];
+    order[at] = moved;
+  }
+}
+
 }  // namespace
 
 void QuotaSplitter::Split(const LayerLoads& loads,
@@ -108,29 +123,21 @@ void QuotaSplitter::BalanceGroup(const Group& group) {
   for (size_t i = group.begin; i < group.end; ++i) Give(i, -holders_[i].quota);
   order_.clear();
   for (size_t i = group.begin; i < group.end; ++i) {
-    size_t at = order_.size();
-    order_.push_back(i);
-    for (; at > 0 &&
-           load_[holders_[order_[at - 1]].worker] > load_[holders_[i].worker];
-         --at) {
-      std::swap(order_[at - 1], order_[at]);
-    }
+    order_.emplace_back(load_[holders_[i].worker], i);
   }
+  SortFewOrMany(order_);
   int64_t left = group.tokens;
-  for (const size_t i : order_) left += load_[holders_[i].worker];
+  for (const auto& [load, i] : order_) left += load;
   // The highest hold nothing while they stand above the level.
   size_t under = order_.size();
-  while (under > 1 && load_[holders_[order_[under - 1]].worker] *
-                              static_cast<int64_t>(under) >=
-                          left) {
-    left -= load_[holders_[order_[--under]].worker];
+  while (under > 1 &&
+         order_[under - 1].first * static_cast<int64_t>(under) >= left) {
+    left -= order_[--under].first;
   }
   const int64_t level = left / static_cast<int64_t>(under);
   int64_t rest = left % static_cast<int64_t>(under);
   for (size_t i = 0; i < under; ++i) {
-    const int64_t quota =
-        level + (rest-- > 0 ? 1 : 0) - load_[holders_[order_[i]].worker];
-    Give(order_[i], quota);
+    Give(order_[i].second, level + (rest-- > 0 ? 1 : 0) - order_[i].first);
   }
 }
 
@@ -148,20 +155,26 @@ void QuotaSplitter::Balance() {
 // holders leads to, if that has fewer than `limit`: `evenly`, or only what is
 // over the limit. False when there is none.
 bool QuotaSplitter::Improve(size_t from, int64_t limit, bool evenly) {
-  reached_by_.assign(load_.size(), {kNobody, kNobody});
+  const int64_t least = *std::min_element(load_.begin(), load_.end());
+  ++search_;
+  reached_by_.resize(load_.size());
+  expanded_.resize(groups_.size());
   queue_.assign(1, from);
   size_t best = kNobody;
   for (size_t next = 0; next < queue_.size(); ++next) {
+    // The first of the least loaded is the best there is.
+    if (best != kNobody && load_[best] == least) break;
     const size_t worker = queue_[next];
     for (size_t i = first_of_worker_[worker]; i < first_of_worker_[worker + 1];
          ++i) {
       const Holder& giver = holders_[by_worker_[i]];
-      if (giver.quota == 0) continue;
+      if (giver.quota == 0 || expanded_[giver.group] == search_) continue;
+      expanded_[giver.group] = search_;
       const Group& group = groups_[giver.group];
       for (size_t j = group.begin; j < group.end; ++j) {
         const size_t taker = holders_[j].worker;
-        if (taker == from || reached_by_[taker].first != kNobody) continue;
-        reached_by_[taker] = {by_worker_[i], j};
+        if (taker == from || reached_by_[taker].search == search_) continue;
+        reached_by_[taker] = {by_worker_[i], j, search_};
         queue_.push_back(taker);
         if (best == kNobody || load_[taker] < load_[best]) best = taker;
       }
@@ -171,15 +184,15 @@ bool QuotaSplitter::Improve(size_t from, int64_t limit, bool evenly) {
   int64_t tokens = evenly ? (load_[from] - load_[best]) / 2
                           : std::min(load_[from] - limit, limit - load_[best]);
   for (size_t at = best; at != from;) {
-    const size_t giver = reached_by_[at].first;
+    const size_t giver = reached_by_[at].giver;
     tokens = std::min(tokens, holders_[giver].quota);
     at = holders_[giver].worker;
   }
   for (size_t at = best; at != from;) {
-    const auto [giver, taker] = reached_by_[at];
-    Give(giver, -tokens);
-    Give(taker, tokens);
-    at = holders_[giver].worker;
+    const Reached& reached = reached_by_[at];
+    Give(reached.giver, -tokens);
+    Give(reached.taker, tokens);
+    at = holders_[reached.giver].worker;
   }
   return true;
 }
@@ -212,41 +225,36 @@ void QuotaSplitter::PreferOwn(const LayerLoads& loads) {
 // Gives the tokens whose sources hold no copy to the least loaded holder of
 // their node, or of all where the node has none.
 void QuotaSplitter::FillWithin(const LayerLoads& loads, const Group& group) {
+  part_of_node_.resize(static_cast<size_t>(loads.num_nodes()), kNobody);
+  parts_.clear();
   int64_t elsewhere = group.tokens;
-  const auto least_loaded = [&](auto&& allowed) {
-    size_t best = kNobody;
-    for (size_t i = group.begin; i < group.end; ++i) {
-      if (!allowed(holders_[i])) continue;
-      if (best == kNobody ||
-          load_[holders_[i].worker] < load_[holders_[best].worker]) {
-        best = i;
-      }
-    }
-    return best;
-  };
-  for (size_t i = group.begin; i < group.end; ++i) elsewhere -= holders_[i].own;
   for (size_t i = group.begin; i < group.end; ++i) {
     const int32_t node =
         loads.node(WorkerRank(static_cast<int32_t>(holders_[i].worker)));
-    bool first_of_node = true;
-    int64_t own = 0;
-    const auto on_node = [&](const Holder& holder) {
-      return loads.node(WorkerRank(static_cast<int32_t>(holder.worker))) ==
-             node;
-    };
-    for (size_t j = group.begin; j < group.end; ++j) {
-      if (!on_node(holders_[j])) continue;
-      if (j < i) first_of_node = false;
-      own += holders_[j].own;
+    size_t& part = part_of_node_[static_cast<size_t>(node)];
+    if (part == kNobody) {
+      part = parts_.size();
+      parts_.push_back({.node = node, .least_loaded = i});
     }
-    if (!first_of_node) continue;
-    const int64_t rest = loads.OfNode(node, group.expert) - own;
-    Give(least_loaded(on_node), rest);
+    parts_[part].own += holders_[i].own;
+    parts_[part].least_loaded = LessLoaded(parts_[part].least_loaded, i);
+    elsewhere -= holders_[i].own;
+  }
+  for (const NodePart& part : parts_) {
+    const int64_t rest = loads.OfNode(part.node, group.expert) - part.own;
+    Give(part.least_loaded, rest);
     elsewhere -= rest;
+    part_of_node_[static_cast<size_t>(part.node)] = kNobody;
   }
-  if (elsewhere > 0) {
-    Give(least_loaded([](const Holder&) { return true; }), elsewhere);
-  }
+  if (elsewhere == 0) return;
+  size_t best = group.begin;
+  for (size_t i = group.begin; i < group.end; ++i) best = LessLoaded(best, i);
+  Give(best, elsewhere);
+}
+
+// The holder whose worker has less; the first of two equals.
+size_t QuotaSplitter::LessLoaded(size_t a, size_t b) const {
+  return load_[holders_[b].worker] < load_[holders_[a].worker] ? b : a;
 }
 
 void QuotaSplitter::ShedExcess(int64_t limit) {

@@ -45,6 +45,14 @@ class QuotaSplitter {
     int64_t own = 0;
   };
 
+  // The holders of a group on one node.
+  struct NodePart {
+    int32_t node = 0;
+    // Tokens that come from the holders themselves.
+    int64_t own = 0;
+    size_t least_loaded = 0;
+  };
+
   void Collect(const LayerLoads& loads, absl::Span<const Replica> replicas);
   void IndexHolders();
   void BalanceGroup(const Group& group);
@@ -57,6 +65,7 @@ class QuotaSplitter {
   void ShedDirectly(size_t worker, int64_t limit, bool own);
   void DropCrumbs(int64_t limit);
   size_t MostRounds() const;
+  size_t LessLoaded(size_t a, size_t b) const;
   void Give(size_t holder, int64_t tokens);
 
   std::vector<Group> groups_;
@@ -68,10 +77,22 @@ class QuotaSplitter {
   std::vector<size_t> by_worker_;
   std::vector<size_t> first_of_worker_;
   // Breadth-first search: the holder that gives, and the one that takes, by
-  // which a worker was reached.
-  std::vector<std::pair<size_t, size_t>> reached_by_;
+  // which a worker was reached, in the search of that number.
+  struct Reached {
+    size_t giver = 0;
+    size_t taker = 0;
+    int64_t search = 0;
+  };
+  std::vector<Reached> reached_by_;
+  int64_t search_ = 0;
   std::vector<size_t> queue_;
-  std::vector<size_t> order_;
+  // [groups]: the search that last reached all holders.
+  std::vector<int64_t> expanded_;
+  // The holders of a group by load, which stands first.
+  std::vector<std::pair<int64_t, size_t>> order_;
+  std::vector<NodePart> parts_;
+  // [N], into the parts.
+  std::vector<size_t> part_of_node_;
   std::vector<int64_t> balanced_;
 };
 

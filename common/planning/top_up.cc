@@ -47,6 +47,8 @@ class TopUpSearch {
       const double threshold = times_mean * mean_;
       if (threshold >= peak) break;
       for (const bool near_first : {true, false}) {
+        // On one node everybody is near.
+        if (near_first && loads_.num_nodes() == 1) continue;
         exporter.Export({used_, tokens_, free_},
                         static_cast<int64_t>(threshold) + 1, near_first, added);
         Try(added);

@@ -27,26 +27,25 @@ constexpr double kBalanced = 1.005;
 // How much a plan ahead clings to what is in place.
 struct Stickiness {
   // What is in place serves while its predicted time over the bound is no more
-  // than this many times what it was when it was chosen, and by this share of
-  // what it then was over the bound: where much is lost to links that no
-  // layout avoids, small changes of the loads change the time more.
+  // than this many times what it was when it was chosen, and this much more for
+  // each time the bound that it was then above it: where most is lost on links
+  // that no layout avoids, small changes of the loads change the time more.
   double serves = 1;
-  double share_of_excess = 0;
+  double more_per_excess = 0;
   // By which share a layer must be faster for each new copy.
   double price_per_copy = 0;
 };
 // A top-up mends whatever the plan misses, so the plan can follow the loads
 // closely; without one, copies that outlast a passing peak are worth more.
 constexpr Stickiness kHybrid = {
-    .serves = 1.001, .share_of_excess = 0.02, .price_per_copy = 0.0001};
+    .serves = 1.001, .more_per_excess = 0.02, .price_per_copy = 0.0001};
 constexpr Stickiness kAhead = {.serves = 1.1, .price_per_copy = 0.004};
 
 // Of a layer's time with what is in place over the bound, before something else
 // is looked for.
 double MostRatio(const Stickiness& stickiness, const LayerSnapshot& snapshot) {
-  const double excess = snapshot.planned_ratio - 1;
-  return stickiness.serves *
-         (snapshot.planned_ratio + stickiness.share_of_excess * excess);
+  return snapshot.planned_ratio * stickiness.serves *
+         (1 + stickiness.more_per_excess * (snapshot.planned_ratio - 1));
 }
 
 // From history, or, before there is any, what is known of the iteration itself.

@@ -7,22 +7,32 @@
 #                   [TIMEOUT seconds] [TORCH] [ENVIRONMENT VAR=value..])
 #   balancemoe_proto(NAME n PROTOS ..)
 #
-# TORCH shares the one precompiled <torch/torch.h>; such a target must not see
-# generated protos (Torch ships old Protocol Buffers headers). INSTALL exports the
-# library and its headers as balancemoe::n.
+# TORCH shares the one precompiled <torch/torch.h> (PrecompiledHeaders.cmake); such
+# a target must not see generated protos (Torch ships old Protocol Buffers
+# headers). INSTALL exports the library and its headers as balancemoe::n.
 
 include(GNUInstallDirs)
 
-function(_balancemoe_common_settings target torch)
+# `kind`: common, test or torch, whose precompiled header it uses.
+function(_balancemoe_common_settings target kind)
   target_compile_options(
     ${target}
     PRIVATE -Wall -Wextra -Wshadow -Wnon-virtual-dtor
             $<$<BOOL:${BALANCEMOE_WARNINGS_AS_ERRORS}>:-Werror>)
+  if(TARGET balancemoe_${kind}_pch)
+    # The precompiled header is made for libraries with threads; a program, which
+    # CMake would compile with -fPIE, could not use it.
+    target_compile_options(${target} PRIVATE -fPIC -pthread)
+    target_precompile_headers(${target} REUSE_FROM balancemoe_${kind}_pch)
+  endif()
+endfunction()
+
+# common, or torch when `torch` says so.
+function(_balancemoe_kind torch kind)
   if(torch)
-    # The precompiled header is made for libraries; a program, which CMake would
-    # compile with -fPIE, could not use it.
-    target_compile_options(${target} PRIVATE -fPIC)
-    target_precompile_headers(${target} REUSE_FROM balancemoe_torch_pch)
+    set(${kind} torch PARENT_SCOPE)
+  else()
+    set(${kind} common PARENT_SCOPE)
   endif()
 endfunction()
 
@@ -31,7 +41,8 @@ function(balancemoe_library)
                         "HEADERS;SOURCES;PUBLIC_DEPS;PRIVATE_DEPS" ${ARGN})
   if(ARG_SOURCES)
     add_library(${ARG_NAME} STATIC ${ARG_SOURCES})
-    _balancemoe_common_settings(${ARG_NAME} ${ARG_TORCH})
+    _balancemoe_kind(${ARG_TORCH} kind)
+    _balancemoe_common_settings(${ARG_NAME} ${kind})
     set(scope PUBLIC)
   else()
     add_library(${ARG_NAME} INTERFACE)
@@ -64,7 +75,8 @@ endfunction()
 function(balancemoe_program)
   cmake_parse_arguments(ARG "TORCH" "NAME" "SOURCES;DEPS" ${ARGN})
   add_executable(${ARG_NAME} ${ARG_SOURCES})
-  _balancemoe_common_settings(${ARG_NAME} ${ARG_TORCH})
+  _balancemoe_kind(${ARG_TORCH} kind)
+  _balancemoe_common_settings(${ARG_NAME} ${kind})
   target_link_libraries(${ARG_NAME} PRIVATE ${ARG_DEPS})
   install(TARGETS ${ARG_NAME})
 endfunction()
@@ -89,7 +101,12 @@ function(balancemoe_test)
   add_executable(${ARG_NAME} ${sources})
   set_target_properties(
     ${ARG_NAME} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
-  _balancemoe_common_settings(${ARG_NAME} ${ARG_TORCH})
+  if(ARG_TORCH)
+    _balancemoe_common_settings(${ARG_NAME} torch)
+  else()
+    _balancemoe_common_settings(${ARG_NAME} test)
+    target_compile_options(${ARG_NAME} PRIVATE ${BALANCEMOE_TEST_OPTIONS})
+  endif()
   target_link_libraries(${ARG_NAME} PRIVATE ${ARG_DEPS} GTest::gmock
                                             GTest::gtest_main)
   add_test(NAME ${ARG_NAME} COMMAND ${ARG_NAME})

@@ -1,6 +1,8 @@
 # What a person may choose when configuring, and the settings that follow.
 
 option(BALANCEMOE_WARNINGS_AS_ERRORS "Stop at the first warning" OFF)
+option(BALANCEMOE_PRECOMPILED_HEADERS
+       "Compile the headers that most files include once" ON)
 option(BALANCEMOE_WITH_GLOO "Build the Gloo transport (CPU processes)" ON)
 option(BALANCEMOE_WITH_TORCH
        "Build everything that needs LibTorch: MoeLayer, train, bench train" ON)
@@ -19,6 +21,9 @@ set(CMAKE_CXX_EXTENSIONS OFF)
 set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
+
+# Tests spend their time in the libraries, and half of a cold build is theirs.
+set(BALANCEMOE_TEST_OPTIONS $<$<CONFIG:Release>:-O1>)
 
 find_program(CCACHE_PROGRAM ccache)
 if(CCACHE_PROGRAM AND NOT CMAKE_CXX_COMPILER_LAUNCHER)

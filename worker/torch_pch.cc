@@ -1,1 +1,0 @@
-// Nothing but a home for the precompiled <torch/torch.h>.

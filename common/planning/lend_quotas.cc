@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+
 namespace balancemoe {
 namespace {
 
@@ -72,6 +74,27 @@ std::vector<Lend> ResolveQuotas(const LayerPlan& plan, const LayerLoads& loads,
       break;
   }
   return lends;
+}
+
+absl::Status ValidateQuotas(const LayerPlan& plan, const LoadMatrix& loads) {
+  if (plan.split != SplitRule::kExact) return absl::OkStatus();
+  int64_t left = 0;
+  for (size_t i = 0; i < plan.lends.size(); ++i) {
+    const Lend& lend = plan.lends[i];
+    if (i == 0 || lend.expert != plan.lends[i - 1].expert) {
+      left = loads.TokensOfExpert(lend.expert);
+    }
+    const int64_t tokens = lend.tokens == kAllTokens ? left : lend.tokens;
+    if (tokens > left) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("lend of expert ", lend.expert.value(), " from worker ",
+                       lend.from.value(), " to ", lend.to.value(),
+                       ": a quota of ", tokens, " tokens; the expert has ",
+                       left, " left of ", loads.TokensOfExpert(lend.expert)));
+    }
+    left -= tokens;
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace balancemoe

@@ -3,7 +3,9 @@
 
 #include <vector>
 
+#include "absl/status/status.h"
 #include "common/planning/layer_loads.h"
+#include "common/planning/load_matrix.h"
 #include "common/planning/plan.h"
 #include "common/planning/quota_split.h"
 
@@ -14,6 +16,13 @@ namespace balancemoe {
 // Homes of `loads` are those after the plan's moves.
 std::vector<Lend> ResolveQuotas(const LayerPlan& plan, const LayerLoads& loads,
                                 QuotaSplitter& splitter);
+
+// Checks a plan that was made from exactly these loads, and that is valid in
+// every other way: such a plan lends no more than there is.
+//
+// Errors: InvalidArgument, naming the lend with which an expert's exact quotas
+// exceed its tokens. Other split rules fit any loads.
+absl::Status ValidateQuotas(const LayerPlan& plan, const LoadMatrix& loads);
 
 }  // namespace balancemoe
 

@@ -5,10 +5,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <utility>
 #include <vector>
 
 #include "common/planning/layer_snapshot.h"
+#include "tests/fixtures/status_matchers.h"
 
 namespace balancemoe {
 namespace {
@@ -132,6 +134,43 @@ TEST(ResolveQuotasTest, MinMaxIsWhatTheSplitterSays) {
                        LendOf(0, 1, 0)},
                       tokens),
               ElementsAre(expected[3], expected[2], expected[1], expected[0]));
+}
+
+TEST(ValidateQuotasTest, PlansThatLendNoMoreThanThereIsPass) {
+  LoadMatrix loads(2, 2);
+  loads.MutableRow(kW0)[0] = 30;
+  loads.MutableRow(kW1)[0] = 10;
+  LayerPlan plan;
+  plan.lends = {LendOf(0, 1, 25), LendOf(0, 2, 15), LendOf(1, 0, kAllTokens)};
+  EXPECT_THAT(ValidateQuotas(plan, loads), IsOk());
+
+  plan.lends = {LendOf(0, 1, 25), LendOf(0, 2, kAllTokens)};
+  EXPECT_THAT(ValidateQuotas(plan, loads), IsOk());
+
+  plan.split = SplitRule::kMinMax;
+  plan.lends = {LendOf(0, 1, 1'000)};
+  EXPECT_THAT(ValidateQuotas(plan, loads), IsOk());
+}
+
+TEST(ValidateQuotasTest, QuotasOverTheCountAreRefusedWithTheNumbers) {
+  LoadMatrix loads(2, 2);
+  loads.MutableRow(kW0)[0] = 30;
+  loads.MutableRow(kW1)[0] = 10;
+  LayerPlan plan;
+  plan.lends = {LendOf(0, 1, 25), LendOf(0, 2, 16)};
+  EXPECT_THAT(ValidateQuotas(plan, loads),
+              IsStatus(absl::StatusCode::kInvalidArgument,
+                       "lend of expert 0 from worker 0 to 2: a quota of 16 "
+                       "tokens; the expert has 15 left of 40"));
+
+  // Nothing is left after all; sums of quotas never overflow.
+  plan.lends = {LendOf(0, 1, kAllTokens),
+                LendOf(0, 2, std::numeric_limits<int64_t>::max())};
+  EXPECT_THAT(ValidateQuotas(plan, loads),
+              IsStatus(absl::StatusCode::kInvalidArgument,
+                       "lend of expert 0 from worker 0 to 2: a quota of "
+                       "9223372036854775807 tokens; the expert has 0 left of "
+                       "40"));
 }
 
 }  // namespace

@@ -117,6 +117,12 @@ double PairTimeUs(const LayerSnapshot& snapshot,
          std::max(timing.workers[0].backward_us, timing.workers[1].backward_us);
 }
 
+bool AreValid(const std::vector<Lend>& lends, const LayerSnapshot& snapshot) {
+  LayerPlan plan;
+  plan.lends = lends;
+  return ValidatePlan(plan, snapshot.home_of_expert, snapshot.spare_slots).ok();
+}
+
 struct Best {
   double time_us = std::numeric_limits<double>::infinity();
   size_t lends = 0;
@@ -142,10 +148,7 @@ Best BruteForce(const LayerSnapshot& snapshot) {
     for (size_t i = 0; i < possible.size(); ++i) {
       if ((set >> i & 1U) != 0) lends.push_back(possible[i]);
     }
-    if (!ValidateLends(lends, snapshot.home_of_expert, snapshot.spare_slots)
-             .ok()) {
-      continue;
-    }
+    if (!AreValid(lends, snapshot)) continue;
     const double time_us = PairTimeUs(snapshot, lends);
     const bool faster = time_us < best.time_us - 1e-6;
     if (faster ||
@@ -170,9 +173,7 @@ TEST(PairSearchTest, TenThousandRandomPairsMatchBruteForce) {
 
     const Best best = BruteForce(snapshot);
     ASSERT_TRUE(found.exact);
-    ASSERT_TRUE(ValidateLends(found.lends, snapshot.home_of_expert,
-                              snapshot.spare_slots)
-                    .ok());
+    ASSERT_TRUE(AreValid(found.lends, snapshot));
     ASSERT_NEAR(PairTimeUs(snapshot, found.lends), best.time_us, 6e-6)
         << "round " << round << ", seed " << kSeed;
     ASSERT_EQ(found.lends.size(), best.lends)

@@ -135,9 +135,12 @@ TEST(PairwisePolicyTest, RandomPlansAreValidNeverSlowerAndTheSameAgain) {
     const LayerPlan plan = Decide(snapshot);
 
     SCOPED_TRACE(testing::Message() << "round " << round << ", seed " << kSeed);
-    ASSERT_THAT(ValidateLends(plan.lends, snapshot.home_of_expert,
-                              snapshot.spare_slots),
-                IsOk());
+    ASSERT_THAT(
+        ValidatePlan(plan, snapshot.home_of_expert, snapshot.spare_slots),
+        IsOk());
+    ASSERT_TRUE(std::all_of(
+        plan.lends.begin(), plan.lends.end(),
+        [](const Lend& lend) { return lend.tokens == kAllTokens; }));
     ASSERT_LE(plan.predicted_after_us, plan.predicted_before_us);
     ASSERT_EQ(plan.predicted_before_us,
               TimeLayer(loads, snapshot.cost, {}).layer_us());

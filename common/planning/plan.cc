@@ -95,23 +95,6 @@ absl::Status ValidateOrder(absl::Span<const Lend> lends, size_t num_experts) {
 
 }  // namespace
 
-absl::Status ValidateLends(absl::Span<const Lend> lends,
-                           absl::Span<const WorkerRank> home_of_expert,
-                           absl::Span<const int32_t> spare_slots) {
-  std::vector<bool> lent(home_of_expert.size());
-  for (const Lend& lend : lends) {
-    BMOE_RETURN_IF_ERROR(
-        ValidateEnds("lend", lend, home_of_expert,
-                     static_cast<int64_t>(spare_slots.size())));
-    if (lend.tokens != kAllTokens) {
-      return Wrong(lend, "only whole experts can be lent");
-    }
-    if (lent[lend.expert.index()]) return Wrong(lend, "it is lent twice");
-    lent[lend.expert.index()] = true;
-  }
-  return ValidateSlots(lends, spare_slots);
-}
-
 absl::Status ValidatePlan(const LayerPlan& plan,
                           absl::Span<const WorkerRank> home_of_expert,
                           absl::Span<const int32_t> spare_slots) {
@@ -139,16 +122,6 @@ std::vector<WorkerRank> HomesAfter(absl::Span<const WorkerRank> home_of_expert,
   std::vector<WorkerRank> homes(home_of_expert.begin(), home_of_expert.end());
   for (const Move& move : moves) homes[move.expert.index()] = move.to;
   return homes;
-}
-
-std::vector<WorkerRank> ComputingWorkers(
-    absl::Span<const WorkerRank> home_of_expert, absl::Span<const Lend> lends) {
-  std::vector<WorkerRank> worker_of_expert(home_of_expert.begin(),
-                                           home_of_expert.end());
-  for (const Lend& lend : lends) {
-    worker_of_expert[lend.expert.index()] = lend.to;
-  }
-  return worker_of_expert;
 }
 
 }  // namespace balancemoe

@@ -102,22 +102,14 @@ struct Plan {
   bool operator==(const Plan&) const = default;
 };
 
-// Checks lends of whole experts against the placement, so that no wrong plan is
-// ever carried out.
+// Checks a decision against the placement that it was made for, so that no
+// wrong plan is ever carried out.
 //
-// Errors: InvalidArgument, naming the lend: an expert or worker out of range, a
-// `from` that is not the home, a lend to oneself, an expert lent twice or in
-// part, or more lends to a worker than its `spare_slots`.
-absl::Status ValidateLends(absl::Span<const Lend> lends,
-                           absl::Span<const WorkerRank> home_of_expert,
-                           absl::Span<const int32_t> spare_slots);
-
-// Checks a whole decision against the placement that it was made for.
-//
-// Errors: InvalidArgument, naming the move or lend: those of ValidateLends, but
-// for experts lent to several workers or in part; a worker that borrows the
-// same expert twice; lends of one expert that do not stand together; tokens
-// that do not fit the split rule; an expert moved twice or to where it is.
+// Errors: InvalidArgument, naming the move or lend: an expert or worker out of
+// range; a `from` that is not the home; a lend to oneself; a worker that
+// borrows the same expert twice, or more experts than its `spare_slots`; lends
+// of one expert that do not stand together; tokens that do not fit the split
+// rule; an expert moved twice or to where it is.
 absl::Status ValidatePlan(const LayerPlan& plan,
                           absl::Span<const WorkerRank> home_of_expert,
                           absl::Span<const int32_t> spare_slots);
@@ -125,10 +117,6 @@ absl::Status ValidatePlan(const LayerPlan& plan,
 // Homes after `moves`, [E].
 std::vector<WorkerRank> HomesAfter(absl::Span<const WorkerRank> home_of_expert,
                                    absl::Span<const Move> moves);
-
-// Where each expert is computed under lends of whole experts, [E].
-std::vector<WorkerRank> ComputingWorkers(
-    absl::Span<const WorkerRank> home_of_expert, absl::Span<const Lend> lends);
 
 }  // namespace balancemoe
 

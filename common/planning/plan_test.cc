@@ -28,64 +28,6 @@ Move MoveOf(int32_t expert, int32_t from, int32_t to) {
   return {ExpertId(expert), WorkerRank(from), WorkerRank(to)};
 }
 
-TEST(ValidateLendsTest, LendsWithinTheSlotsPass) {
-  EXPECT_THAT(ValidateLends({}, kHomes, kSlots), IsOk());
-  EXPECT_THAT(ValidateLends({LendOf(0, 0, 2), LendOf(2, 1, 2), LendOf(1, 0, 1)},
-                            kHomes, kSlots),
-              IsOk());
-}
-
-struct WrongLends {
-  std::string name;
-  std::vector<Lend> lends;
-  std::string message;
-};
-
-class WrongLendsTest : public ::testing::TestWithParam<WrongLends> {};
-
-TEST_P(WrongLendsTest, AreRefusedWithTheReason) {
-  EXPECT_THAT(ValidateLends(GetParam().lends, kHomes, kSlots),
-              IsStatus(absl::StatusCode::kInvalidArgument, GetParam().message));
-}
-
-INSTANTIATE_TEST_SUITE_P(
-    Each, WrongLendsTest,
-    ::testing::Values(
-        WrongLends{"ExpertOutOfRange",
-                   {LendOf(3, 0, 1)},
-                   "lend of expert 3 from worker 0 to 1: the layer has experts "
-                   "0 to 2"},
-        WrongLends{"ExpertNegative",
-                   {LendOf(-1, 0, 1)},
-                   "lend of expert -1 from worker 0 to 1: the layer has "
-                   "experts 0 to 2"},
-        WrongLends{"WorkerOutOfRange",
-                   {LendOf(0, 0, 3)},
-                   "lend of expert 0 from worker 0 to 3: the job has workers 0 "
-                   "to 2"},
-        WrongLends{"WorkerNegative",
-                   {LendOf(0, 0, -1)},
-                   "lend of expert 0 from worker 0 to -1: the job has workers "
-                   "0 to 2"},
-        WrongLends{"NotTheHome",
-                   {LendOf(0, 1, 2)},
-                   "lend of expert 0 from worker 1 to 2: its home is worker 0"},
-        WrongLends{"ToItself",
-                   {LendOf(0, 0, 0)},
-                   "lend of expert 0 from worker 0 to 0: it is at home there"},
-        WrongLends{"Twice",
-                   {LendOf(0, 0, 2), LendOf(0, 0, 1)},
-                   "lend of expert 0 from worker 0 to 1: it is lent twice"},
-        WrongLends{"InPart",
-                   {LendOf(0, 0, 2, 5)},
-                   "lend of expert 0 from worker 0 to 2: only whole experts "
-                   "can be lent"},
-        WrongLends{"NoSlotLeft",
-                   {LendOf(0, 0, 1), LendOf(1, 0, 1)},
-                   "lend of expert 1 from worker 0 to 1: worker 1 has only 1 "
-                   "spare slots"}),
-    [](const auto& test_case) { return test_case.param.name; });
-
 LayerPlan PlanOf(std::vector<Move> moves, std::vector<Lend> lends,
                  SplitRule split = SplitRule::kExact) {
   LayerPlan plan;
@@ -155,6 +97,17 @@ INSTANTIATE_TEST_SUITE_P(
         WrongPlan{"LendOfNoExpert", PlanOf({}, {LendOf(-1, 0, 1)}),
                   "lend of expert -1 from worker 0 to 1: the layer has experts "
                   "0 to 2"},
+        WrongPlan{"LendOfAnExpertTooMany", PlanOf({}, {LendOf(3, 0, 1)}),
+                  "lend of expert 3 from worker 0 to 1: the layer has experts "
+                  "0 to 2"},
+        WrongPlan{"LendToNoWorker", PlanOf({}, {LendOf(0, 0, 3)}),
+                  "lend of expert 0 from worker 0 to 3: the job has workers 0 "
+                  "to 2"},
+        WrongPlan{"LendToANegativeWorker", PlanOf({}, {LendOf(0, 0, -1)}),
+                  "lend of expert 0 from worker 0 to -1: the job has workers "
+                  "0 to 2"},
+        WrongPlan{"LendFromElsewhere", PlanOf({}, {LendOf(0, 1, 2)}),
+                  "lend of expert 0 from worker 1 to 2: its home is worker 0"},
         WrongPlan{"LendToItself", PlanOf({}, {LendOf(2, 1, 1)}),
                   "lend of expert 2 from worker 1 to 1: it is at home there"},
         WrongPlan{"BorrowedTwice",
@@ -187,11 +140,6 @@ INSTANTIATE_TEST_SUITE_P(
 TEST(HomesAfterTest, MovedExpertsLiveAtTheirNewHome) {
   EXPECT_THAT(HomesAfter(kHomes, {MoveOf(1, 0, 2), MoveOf(2, 1, 0)}),
               ElementsAre(WorkerRank(0), WorkerRank(2), WorkerRank(0)));
-}
-
-TEST(ComputingWorkersTest, LentExpertsAreComputedByTheBorrower) {
-  EXPECT_THAT(ComputingWorkers(kHomes, {LendOf(1, 0, 2)}),
-              ElementsAre(WorkerRank(0), WorkerRank(2), WorkerRank(1)));
 }
 
 }  // namespace

@@ -55,9 +55,14 @@ TEST_P(PoliciesTest, PlansAreValidWithinSlotsAndBytes) {
     const LayerSnapshot snapshot = Next();
     ASSERT_THAT(ValidateSnapshot(snapshot), IsOk());
 
-    ASSERT_THAT(ValidatePlan(policy_->Decide(snapshot), snapshot.home_of_expert,
-                             UsableSlots(snapshot)),
-                IsOk())
+    const LayerPlan plan = policy_->Decide(snapshot);
+
+    ASSERT_THAT(
+        ValidatePlan(plan, snapshot.home_of_expert, UsableSlots(snapshot)),
+        IsOk())
+        << "round " << round << ", seed " << kSeed;
+    // Of plans made ahead, the split rules fit any counts.
+    ASSERT_THAT(ValidateQuotas(plan, snapshot.tokens), IsOk())
         << "round " << round << ", seed " << kSeed;
   }
 }

@@ -32,9 +32,17 @@ struct PolicyEntry {
   PolicyTraits traits;
   std::unique_ptr<Policy> (*make)(const PolicyChoice& choice,
                                   const PolicyOptions& options);
-  // Whether workers can carry out its plans.
-  bool trains = false;
+  // Whether its plans move homes.
+  bool moves = false;
 };
+
+// What workers would have to be able to do, for plans of this policy in this
+// mode; empty: they can carry them out.
+absl::string_view Missing(const PolicyEntry& entry, absl::string_view mode) {
+  if (entry.traits.planner == Planner::kNobody) return "";
+  if (mode != kInline) return "plans made ahead";
+  return entry.moves ? "moves of experts" : "";
+}
 
 template <typename T>
 std::unique_ptr<Policy> Make(const PolicyChoice&, const PolicyOptions&) {
@@ -55,8 +63,7 @@ const std::vector<PolicyEntry>& Policies() {
             Planner::kCoordinator,
             std::nullopt,
             /*bound_by_option=*/true},
-           &MakeAdaptive,
-           false},
+           &MakeAdaptive},
           {{"eplb", {kAhead}, Planner::kCoordinator, std::nullopt},
            &Make<EplbPolicy>},
           {{"fastermoe", {kInline}, Planner::kEveryWorker, std::nullopt},
@@ -65,19 +72,45 @@ const std::vector<PolicyEntry>& Policies() {
            &Make<FasterMoePaperPolicy>},
           {{"llep", {kInline}, Planner::kEveryWorker, std::nullopt},
            &Make<LlepPolicy>},
-          {{"pairwise", {kInline}, Planner::kCoordinator, std::nullopt},
-           &Make<PairwisePolicy>,
-           true},
-          {{"pairwise-dp", {kInline}, Planner::kCoordinator, std::nullopt},
-           &Make<PairwiseDpPolicy>},
-          {{"pairwise-moves", {kInline}, Planner::kCoordinator, std::nullopt},
-           &Make<PairwiseMovesPolicy>},
-          {{"smartmoe", {kAhead}, Planner::kCoordinator, 0},
-           &Make<SmartMoePolicy>},
-          {{"static", {kInline, kAhead, kHybrid}, Planner::kNobody, 0},
-           &Make<StaticPolicy>,
-           true},
-          {{"ultraep", {kInline}, Planner::kEveryWorker, 2},
+          {{"pairwise",
+            {kInline},
+            Planner::kCoordinator,
+            std::nullopt,
+            /*bound_by_option=*/false,
+            /*whole_experts=*/true},
+           &Make<PairwisePolicy>},
+          {{"pairwise-dp",
+            {kInline},
+            Planner::kCoordinator,
+            std::nullopt,
+            /*bound_by_option=*/false,
+            /*whole_experts=*/true},
+           &Make<PairwiseDpPolicy>,
+           /*moves=*/true},
+          {{"pairwise-moves",
+            {kInline},
+            Planner::kCoordinator,
+            std::nullopt,
+            /*bound_by_option=*/false,
+            /*whole_experts=*/true},
+           &Make<PairwiseMovesPolicy>,
+           /*moves=*/true},
+          {{"smartmoe",
+            {kAhead},
+            Planner::kCoordinator,
+            0,
+            /*bound_by_option=*/false,
+            /*whole_experts=*/true},
+           &Make<SmartMoePolicy>,
+           /*moves=*/true},
+          {{"static",
+            {kInline, kAhead, kHybrid},
+            Planner::kNobody,
+            0,
+            /*bound_by_option=*/false,
+            /*whole_experts=*/true},
+           &Make<StaticPolicy>},
+          {{"ultraep", {kInline}, Planner::kEveryWorker, UltraEpPolicy::kSlots},
            &Make<UltraEpPolicy>},
       };
   return policies;
@@ -100,23 +133,16 @@ absl::StatusOr<PolicyChoice> ParsePolicyChoice(absl::string_view text,
                                                PolicyUse use) {
   const std::pair<absl::string_view, absl::string_view> parts =
       absl::StrSplit(text, absl::MaxSplits('@', 1));
-  const auto& [name, mode] = parts;
+  const absl::string_view name = parts.first;
   const PolicyEntry* entry = FindPolicy(name);
   if (entry == nullptr) {
     return absl::InvalidArgumentError(
         absl::StrCat("policy \"", text, "\": there is no policy \"", name,
                      "\"; there are ", absl::StrJoin(PolicyNames(use), ", ")));
   }
-  if (use == PolicyUse::kTraining && !entry->trains) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("policy \"", text, "\": workers cannot carry out ", name,
-                     " yet, only replay can; they can carry out ",
-                     absl::StrJoin(PolicyNames(use), ", ")));
-  }
   const std::vector<absl::string_view>& modes = entry->traits.modes;
-  if (!absl::StrContains(text, '@')) {
-    return PolicyChoice{std::string(name), std::string(modes.front())};
-  }
+  const absl::string_view mode =
+      absl::StrContains(text, '@') ? parts.second : modes.front();
   if (mode != kInline && mode != kAhead && mode != kHybrid) {
     return absl::InvalidArgumentError(
         absl::StrCat("policy \"", text, "\": there is no mode \"", mode,
@@ -126,6 +152,12 @@ absl::StatusOr<PolicyChoice> ParsePolicyChoice(absl::string_view text,
     return absl::FailedPreconditionError(
         absl::StrCat("policy \"", text, "\": ", name, " cannot run in mode ",
                      mode, ", only ", absl::StrJoin(modes, ", ")));
+  }
+  if (use == PolicyUse::kTraining && !Missing(*entry, mode).empty()) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "policy \"", text, "\": workers cannot carry out ",
+        Missing(*entry, mode), " yet, only replay can; they can carry out ",
+        absl::StrJoin(PolicyNames(use), ", ")));
   }
   return PolicyChoice{std::string(name), std::string(mode)};
 }
@@ -146,9 +178,15 @@ const PolicyTraits& TraitsOf(absl::string_view name) {
 std::vector<std::string> PolicyNames(PolicyUse use) {
   std::vector<std::string> names;
   for (const PolicyEntry& entry : Policies()) {
-    if (use == PolicyUse::kReplay || entry.trains) {
-      names.emplace_back(entry.traits.name);
-    }
+    const std::vector<absl::string_view>& modes = entry.traits.modes;
+    const auto usable =
+        std::find_if(modes.begin(), modes.end(), [&](absl::string_view mode) {
+          return use == PolicyUse::kReplay || Missing(entry, mode).empty();
+        });
+    if (usable == modes.end()) continue;
+    names.push_back(usable == modes.begin()
+                        ? std::string(entry.traits.name)
+                        : absl::StrCat(entry.traits.name, "@", *usable));
   }
   return names;
 }

@@ -67,6 +67,9 @@ struct PolicyTraits {
   std::optional<int32_t> slots;
   // Whether a replay's own slots bind it instead.
   bool bound_by_option = false;
+  // Whether it lends only whole experts: then training learns the same bits as
+  // without transfers, else the same up to rounding.
+  bool whole_experts = false;
 };
 
 struct PolicyOptions {
@@ -79,8 +82,8 @@ struct PolicyOptions {
 // Parses "name" or "name@mode"; without a mode, the policy's own.
 //
 // Errors: InvalidArgument, listing what there is, for an unknown policy or
-// mode; FailedPrecondition for a mode that the policy cannot run in, or a
-// policy that workers cannot carry out yet.
+// mode; FailedPrecondition for a mode that the policy cannot run in, or plans
+// that workers cannot carry out yet, naming what is missing.
 absl::StatusOr<PolicyChoice> ParsePolicyChoice(
     absl::string_view text, PolicyUse use = PolicyUse::kTraining);
 
@@ -88,10 +91,11 @@ absl::StatusOr<PolicyChoice> ParsePolicyChoice(
 std::unique_ptr<Policy> MakePolicy(const PolicyChoice& choice,
                                    const PolicyOptions& options = {});
 
-// `name` must be one of PolicyNames().
+// `name` must be one of PolicyNames(PolicyUse::kReplay).
 const PolicyTraits& TraitsOf(absl::string_view name);
 
-// Names of all policies for this use, sorted.
+// What ParsePolicyChoice takes for this use, sorted: names, with a mode where
+// the policy's own cannot be used.
 std::vector<std::string> PolicyNames(PolicyUse use = PolicyUse::kTraining);
 
 }  // namespace balancemoe

@@ -14,11 +14,18 @@
 namespace balancemoe {
 namespace {
 
+using ::testing::Contains;
 using ::testing::ElementsAre;
-using ::testing::IsSupersetOf;
+using ::testing::HasSubstr;
 
-TEST(PolicyTest, NamesAreSorted) {
-  EXPECT_THAT(PolicyNames(), ElementsAre("pairwise", "static"));
+constexpr char kTrainable[] =
+    "adaptive@inline, fastermoe, fastermoe-paper, llep, pairwise, static, "
+    "ultraep";
+
+TEST(PolicyTest, PoliciesThatPlanLendsInlineTrain) {
+  EXPECT_THAT(PolicyNames(),
+              ElementsAre("adaptive@inline", "fastermoe", "fastermoe-paper",
+                          "llep", "pairwise", "static", "ultraep"));
 }
 
 TEST(PolicyTest, EveryNameMakesItsPolicy) {
@@ -26,7 +33,8 @@ TEST(PolicyTest, EveryNameMakesItsPolicy) {
     const absl::StatusOr<PolicyChoice> choice = ParsePolicyChoice(name);
 
     ASSERT_THAT(choice, IsOk());
-    EXPECT_EQ(MakePolicy(*choice)->name(), name);
+    EXPECT_EQ(MakePolicy(*choice)->name(), choice->name);
+    EXPECT_EQ(choice->mode, "inline");
   }
 }
 
@@ -34,7 +42,9 @@ TEST(PolicyTest, ReplayKnowsEveryPolicyThatTrains) {
   const std::vector<std::string> names = PolicyNames(PolicyUse::kReplay);
 
   EXPECT_TRUE(std::is_sorted(names.begin(), names.end()));
-  EXPECT_THAT(names, IsSupersetOf(PolicyNames(PolicyUse::kTraining)));
+  for (const std::string& name : PolicyNames(PolicyUse::kTraining)) {
+    EXPECT_THAT(names, Contains(ParsePolicyChoice(name)->name));
+  }
   for (const std::string& name : names) {
     const absl::StatusOr<PolicyChoice> choice =
         ParsePolicyChoice(name, PolicyUse::kReplay);
@@ -78,15 +88,17 @@ TEST(PolicyTest, NameAndModeComeBackAsTheyWere) {
 TEST(PolicyTest, UnknownNameIsRefusedWithTheKnownOnes) {
   EXPECT_THAT(ParsePolicyChoice("pairwize@inline"),
               IsStatus(absl::StatusCode::kInvalidArgument,
-                       "policy \"pairwize@inline\": there is no policy "
-                       "\"pairwize\"; there are pairwise, static"));
+                       absl::StrCat("policy \"pairwize@inline\": there is no "
+                                    "policy \"pairwize\"; there are ",
+                                    kTrainable)));
 }
 
 TEST(PolicyTest, EmptyNameIsRefused) {
   EXPECT_THAT(ParsePolicyChoice(""),
               IsStatus(absl::StatusCode::kInvalidArgument,
-                       "policy \"\": there is no policy \"\"; there are "
-                       "pairwise, static"));
+                       absl::StrCat("policy \"\": there is no policy \"\"; "
+                                    "there are ",
+                                    kTrainable)));
 }
 
 TEST(PolicyTest, UnknownModeIsRefusedWithTheKnownOnes) {
@@ -95,6 +107,26 @@ TEST(PolicyTest, UnknownModeIsRefusedWithTheKnownOnes) {
         ParsePolicyChoice(text),
         IsStatus(absl::StatusCode::kInvalidArgument,
                  ::testing::EndsWith("\"; there are ahead, hybrid, inline")));
+  }
+}
+
+TEST(PolicyTest, PlansThatWorkersCannotCarryOutAreRefusedWithWhatIsMissing) {
+  EXPECT_THAT(
+      ParsePolicyChoice("adaptive"),
+      IsStatus(absl::StatusCode::kFailedPrecondition,
+               absl::StrCat("policy \"adaptive\": workers cannot carry out "
+                            "plans made ahead yet, only replay can; they can "
+                            "carry out ",
+                            kTrainable)));
+  for (const char* ahead : {"adaptive@ahead", "eplb", "smartmoe"}) {
+    EXPECT_THAT(ParsePolicyChoice(ahead),
+                IsStatus(absl::StatusCode::kFailedPrecondition,
+                         HasSubstr("cannot carry out plans made ahead yet")));
+  }
+  for (const char* moves : {"pairwise-dp", "pairwise-moves@inline"}) {
+    EXPECT_THAT(ParsePolicyChoice(moves),
+                IsStatus(absl::StatusCode::kFailedPrecondition,
+                         HasSubstr("cannot carry out moves of experts yet")));
   }
 }
 

@@ -31,6 +31,7 @@ foreach(
   quota_split
   smartmoe_policy
   static_policy
+  token_split
   top_up
   transfer_route
   ultraep_policy)

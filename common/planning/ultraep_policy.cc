@@ -78,6 +78,12 @@ class Exports {
   std::vector<int32_t> free_slots_;
 };
 
+std::vector<int32_t> SlotsOf(const LayerSnapshot& snapshot) {
+  std::vector<int32_t> slots = UsableSlots(snapshot);
+  for (int32_t& count : slots) count = std::min(count, UltraEpPolicy::kSlots);
+  return slots;
+}
+
 std::optional<std::vector<Lend>> ExportsUnder(
     int64_t threshold, const LayerLoads& loads,
     const std::vector<int32_t>& slots) {
@@ -122,7 +128,7 @@ LayerPlan UltraEpPolicy::Decide(const LayerSnapshot& snapshot) const {
   plan.fan_out = FanOut::kOneByOne;
   plan.searched = FindBusiest(loads.workers()).tokens > lowest;
   if (plan.searched) {
-    plan.lends = SearchExports(lowest, loads, UsableSlots(snapshot));
+    plan.lends = SearchExports(lowest, loads, SlotsOf(snapshot));
     SortByExpert(plan.lends);
   }
   ForecastPlan(snapshot, loads, TransferStart::kWithLayer,

@@ -19,6 +19,8 @@ class UltraEpPolicy final : public Policy {
   // The least that is exported of an expert to a worker. The published default
   // is 1,024; without it the planner balances better.
   static constexpr int64_t kLeastQuota = 1;
+  // Most experts that a worker borrows, whatever slots it has.
+  static constexpr int32_t kSlots = 2;
 
   absl::string_view name() const override { return "ultraep"; }
   LayerPlan Decide(const LayerSnapshot& snapshot) const override;

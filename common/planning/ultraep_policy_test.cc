@@ -52,6 +52,12 @@ INSTANTIATE_TEST_SUITE_P(
             WithSlots(SmallSnapshot(2, {100, 100, 100, 100}, {0, 0, 0, 0}),
                       {1, 1}),
             {LendOf(0, 0, 1, 100)}},
+        // Three experts would have to go to reach 202; two may.
+        UltraEpCase{
+            "TwoSlotsPerWorkerAreUsedOfMore",
+            WithSlots(SmallSnapshot(2, {80, 80, 80, 80, 80}, {0, 0, 0, 0, 0}),
+                      {4, 4}),
+            {LendOf(0, 0, 1, 80), LendOf(1, 0, 1, 80)}},
         UltraEpCase{
             "OnePercentIsTolerated", SmallSnapshot(2, {404, 396}, {0, 1}), {}},
         UltraEpCase{"WithoutSlotsAllStay",

@@ -1,5 +1,6 @@
 #include "common/wire/codec.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <utility>
 
@@ -9,6 +10,58 @@
 #include "common/status_macros.h"
 
 namespace balancemoe {
+namespace {
+
+v1::SplitRule ToProto(SplitRule split) {
+  switch (split) {
+    case SplitRule::kExact:
+      return v1::SPLIT_RULE_EXACT;
+    case SplitRule::kShares:
+      return v1::SPLIT_RULE_SHARES;
+    case SplitRule::kMinMax:
+      return v1::SPLIT_RULE_MIN_MAX;
+  }
+  return v1::SPLIT_RULE_EXACT;
+}
+
+absl::StatusOr<SplitRule> FromProto(v1::SplitRule split) {
+  switch (split) {
+    case v1::SPLIT_RULE_EXACT:
+      return SplitRule::kExact;
+    case v1::SPLIT_RULE_SHARES:
+      return SplitRule::kShares;
+    case v1::SPLIT_RULE_MIN_MAX:
+      return SplitRule::kMinMax;
+    default:
+      return absl::InvalidArgumentError(
+          absl::StrCat("split rule ", static_cast<int>(split),
+                       " is unknown; rules are 0 to 2"));
+  }
+}
+
+bool LendsOnlyWholeExperts(const LayerPlan& plan) {
+  return std::all_of(
+      plan.lends.begin(), plan.lends.end(),
+      [](const Lend& lend) { return lend.tokens == kAllTokens; });
+}
+
+absl::Status CheckLengths(const v1::Plan& proto) {
+  const int lends = proto.lend_expert_size();
+  if (proto.lend_from_size() != lends || proto.lend_to_size() != lends) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "plan ", proto.plan_id(), ": ", lends, " experts, ",
+        proto.lend_from_size(), " senders and ", proto.lend_to_size(),
+        " receivers; each lend needs one of each"));
+  }
+  if (proto.lend_tokens_size() != 0 && proto.lend_tokens_size() != lends) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("plan ", proto.plan_id(), ": ", proto.lend_tokens_size(),
+                     " quotas for ", lends, " lends; one each, or none"));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
 
 std::string EncodePlan(const Plan& plan) {
   v1::Plan proto;
@@ -23,6 +76,12 @@ std::string EncodePlan(const Plan& plan) {
     proto.add_lend_from(lend.from.value());
     proto.add_lend_to(lend.to.value());
   }
+  if (!LendsOnlyWholeExperts(plan.decision)) {
+    for (const Lend& lend : plan.decision.lends) {
+      proto.add_lend_tokens(lend.tokens);
+    }
+  }
+  proto.set_split(ToProto(plan.decision.split));
   proto.set_predicted_before_us(plan.decision.predicted_before_us);
   proto.set_predicted_after_us(plan.decision.predicted_after_us);
   proto.set_reason(plan.decision.reason);
@@ -35,13 +94,7 @@ absl::StatusOr<Plan> DecodePlan(absl::string_view bytes) {
     return absl::InvalidArgumentError(
         absl::StrCat("plan: ", bytes.size(), " bytes are not a Plan message"));
   }
-  const int lends = proto.lend_expert_size();
-  if (proto.lend_from_size() != lends || proto.lend_to_size() != lends) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "plan ", proto.plan_id(), ": ", lends, " experts, ",
-        proto.lend_from_size(), " senders and ", proto.lend_to_size(),
-        " receivers; each lend needs one of each"));
-  }
+  BMOE_RETURN_IF_ERROR(CheckLengths(proto));
   Plan plan;
   plan.id = PlanId(proto.plan_id());
   plan.epoch = JobEpoch(proto.job_epoch());
@@ -49,11 +102,14 @@ absl::StatusOr<Plan> DecodePlan(absl::string_view bytes) {
   plan.iteration = Iteration(proto.iteration());
   plan.layer = LayerId(proto.layer());
   plan.policy = proto.policy();
+  BMOE_ASSIGN_OR_RETURN(plan.decision.split, FromProto(proto.split()));
+  const int lends = proto.lend_expert_size();
   plan.decision.lends.reserve(static_cast<size_t>(lends));
   for (int i = 0; i < lends; ++i) {
-    plan.decision.lends.push_back({ExpertId(proto.lend_expert(i)),
-                                   WorkerRank(proto.lend_from(i)),
-                                   WorkerRank(proto.lend_to(i))});
+    plan.decision.lends.push_back(
+        {ExpertId(proto.lend_expert(i)), WorkerRank(proto.lend_from(i)),
+         WorkerRank(proto.lend_to(i)),
+         proto.lend_tokens_size() == 0 ? kAllTokens : proto.lend_tokens(i)});
   }
   plan.decision.predicted_before_us = proto.predicted_before_us();
   plan.decision.predicted_after_us = proto.predicted_after_us();

@@ -16,10 +16,13 @@ namespace balancemoe {
 inline constexpr uint32_t kProtocolVersion = 1;
 
 // The canonical bytes of a plan: what is pushed, and what the digest is over.
+// Of the decision, what workers carry out and report: lends, split rule,
+// forecast and reason. It must not hold moves.
 std::string EncodePlan(const Plan& plan);
 
-// Errors: InvalidArgument for bytes that are no Plan or arrays of unequal
-// length. Whether the lends fit a placement is for ValidateLends.
+// Errors: InvalidArgument for bytes that are no Plan, arrays of unequal length
+// or an unknown split rule. Whether the lends fit a placement and the counts is
+// for ValidatePlan and ValidateQuotas.
 absl::StatusOr<Plan> DecodePlan(absl::string_view bytes);
 
 v1::Fencing ToProto(const Fencing& fencing);

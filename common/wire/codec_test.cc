@@ -51,6 +51,57 @@ TEST(PlanCodecTest, PlanWithoutLendsSurvivesToo) {
   EXPECT_EQ(*decoded, plan);
 }
 
+TEST(PlanCodecTest, QuotasAndSplitRulesSurvive) {
+  for (const SplitRule split :
+       {SplitRule::kExact, SplitRule::kShares, SplitRule::kMinMax}) {
+    Plan plan = ExamplePlan();
+    plan.decision.split = split;
+    plan.decision.lends = {
+        {ExpertId(7), WorkerRank(0), WorkerRank(1), 0},
+        {ExpertId(7), WorkerRank(0), WorkerRank(2),
+         std::numeric_limits<int64_t>::max()},
+        {ExpertId(2), WorkerRank(3), WorkerRank(2), kAllTokens}};
+
+    const absl::StatusOr<Plan> decoded = DecodePlan(EncodePlan(plan));
+
+    ASSERT_THAT(decoded, IsOk());
+    EXPECT_EQ(*decoded, plan);
+  }
+}
+
+TEST(PlanCodecTest, OtherQuotasAreAnotherPlan) {
+  Plan one = ExamplePlan();
+  one.decision.lends[0].tokens = 40;
+  Plan other = one;
+  other.decision.lends[0].tokens = 41;
+  Plan by_min_max = one;
+  by_min_max.decision.split = SplitRule::kMinMax;
+
+  EXPECT_NE(EncodePlan(one), EncodePlan(ExamplePlan()));
+  EXPECT_NE(EncodePlan(one), EncodePlan(other));
+  EXPECT_NE(EncodePlan(one), EncodePlan(by_min_max));
+}
+
+TEST(PlanCodecTest, QuotasForSomeOfTheLendsAreRefused) {
+  v1::Plan proto;
+  ASSERT_TRUE(proto.ParseFromString(EncodePlan(ExamplePlan())));
+  proto.set_plan_id(9);
+  proto.add_lend_tokens(5);
+
+  EXPECT_THAT(DecodePlan(proto.SerializeAsString()),
+              IsStatus(absl::StatusCode::kInvalidArgument,
+                       "plan 9: 1 quotas for 2 lends; one each, or none"));
+}
+
+TEST(PlanCodecTest, SplitRuleFromTheFutureIsRefused) {
+  v1::Plan proto;
+  proto.set_split(static_cast<v1::SplitRule>(3));
+
+  EXPECT_THAT(DecodePlan(proto.SerializeAsString()),
+              IsStatus(absl::StatusCode::kInvalidArgument,
+                       "split rule 3 is unknown; rules are 0 to 2"));
+}
+
 TEST(PlanCodecTest, EqualPlansHaveEqualBytesAndOtherPlansOtherDigests) {
   Plan other = ExamplePlan();
   other.decision.lends[1].to = WorkerRank(1);

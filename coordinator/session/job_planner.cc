@@ -5,7 +5,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "common/planning/layer_forecast.h"
 #include "common/planning/layer_loads.h"
+#include "common/planning/lend_quotas.h"
 
 namespace balancemoe::coordinator {
 namespace {
@@ -51,12 +53,7 @@ PlannedLayer JobPlanner::Decide(const PolicyChoice& choice,
                   .layer = gather.layer,
                   .policy = choice.ToString(),
                   .decision = DecideLayer(choice)};
-  planned.imbalance_before = Imbalance(snapshot_.home_of_expert);
-  planned.imbalance_after =
-      planned.plan.decision.lends.empty()
-          ? planned.imbalance_before
-          : Imbalance(ComputingWorkers(snapshot_.home_of_expert,
-                                       planned.plan.decision.lends));
+  ForecastImbalance(planned);
   return planned;
 }
 
@@ -92,12 +89,17 @@ std::string JobPlanner::WhoHasNotMeasured() const {
   return reason;
 }
 
-// As if the experts lived where they are computed.
-double JobPlanner::Imbalance(
-    const std::vector<WorkerRank>& worker_of_expert) const {
-  const LayerLoads loads(snapshot_.tokens, worker_of_expert,
+void JobPlanner::ForecastImbalance(PlannedLayer& planned) {
+  const LayerPlan& plan = planned.plan.decision;
+  const LayerLoads loads(snapshot_.tokens, snapshot_.home_of_expert,
                          snapshot_.node_of_worker);
-  return FindBusiest(loads.workers()).times_mean;
+  planned.imbalance_before = FindBusiest(loads.workers()).times_mean;
+  planned.imbalance_after = planned.imbalance_before;
+  if (plan.lends.empty()) return;
+  const std::vector<Lend> lends = ResolveQuotas(plan, loads, splitter_);
+  LayerForecaster forecaster(snapshot_.cost);
+  forecaster.Time(loads, {.lends = lends});
+  planned.imbalance_after = FindBusiest(forecaster.workers()).times_mean;
 }
 
 }  // namespace balancemoe::coordinator

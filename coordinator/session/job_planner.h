@@ -13,6 +13,7 @@
 #include "common/planning/layer_snapshot.h"
 #include "common/planning/plan.h"
 #include "common/planning/policy.h"
+#include "common/planning/quota_split.h"
 #include "coordinator/cluster/job_membership.h"
 #include "coordinator/session/iteration_gather.h"
 
@@ -47,7 +48,7 @@ class JobPlanner {
   const Policy& PolicyFor(const PolicyChoice& choice);
   LayerPlan DecideLayer(const PolicyChoice& choice);
   std::string WhoHasNotMeasured() const;
-  double Imbalance(const std::vector<WorkerRank>& worker_of_expert) const;
+  void ForecastImbalance(PlannedLayer& planned);
 
   const JobEpoch epoch_;
   // By rank.
@@ -58,6 +59,7 @@ class JobPlanner {
   // What policies see; only the loads change from call to call.
   LayerSnapshot snapshot_;
   std::map<std::string, std::unique_ptr<Policy>> policy_by_choice_;
+  QuotaSplitter splitter_;
   PlanId last_plan_;
 };
 

@@ -75,6 +75,21 @@ TEST_F(JobPlannerTest, PlanCarriesItsPlaceAndLowersTheImbalance) {
   EXPECT_DOUBLE_EQ(planned.imbalance_after, 1.2);
 }
 
+TEST_F(JobPlannerTest, QuotasCountWhereTheyAreComputed) {
+  planner_.SetCostModel(WorkerRank(0), Model(1));
+  planner_.SetCostModel(WorkerRank(1), Model(1));
+
+  const PlannedLayer planned =
+      planner_.Decide({"ultraep", "inline"}, Generation(2), Skewed());
+
+  // Of 1,000 tokens, worker 0 keeps 505: one per cent over the mean.
+  EXPECT_THAT(
+      planned.plan.decision.lends,
+      ElementsAre(Lend{ExpertId(0), WorkerRank(0), WorkerRank(1), 495}));
+  EXPECT_DOUBLE_EQ(planned.imbalance_before, 2.0);
+  EXPECT_DOUBLE_EQ(planned.imbalance_after, 1.01);
+}
+
 TEST_F(JobPlannerTest, PlanIdsRise) {
   const PlannedLayer first =
       planner_.Decide(kPairwise, Generation(1), Skewed());

@@ -69,13 +69,13 @@ int main() {
     if (!routing.ok()) return Fail(routing.status());
 
     // Here the job sends each lent expert's parameters through
-    // (*agent)->transport(), and its tokens to the borrower, and computes.
+    // (*agent)->transport(), and its tokens to whom routing->split says, and
+    // computes.
     for (const Lend& lend : routing->lends) {
       std::printf(
           "iteration %ld: worker %d lends expert %d (%ld tokens) to %d\n",
           static_cast<long>(iteration), lend.from.value(), lend.expert.value(),
-          static_cast<long>(routing->tokens.TokensOfExpert(lend.expert)),
-          lend.to.value());
+          static_cast<long>(lend.tokens), lend.to.value());
     }
 
     // What it measured, for the coordinator's metrics.

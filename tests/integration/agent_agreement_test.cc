@@ -7,7 +7,9 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
+#include "balancemoe/v1/plan.pb.h"
 #include "common/wire/codec.h"
 #include "tests/fixtures/status_matchers.h"
 #include "tests/integration/agent_job.h"
@@ -18,7 +20,7 @@ namespace {
 
 using Occasion = ScriptedCoordinator::Occasion;
 using Messages = ScriptedCoordinator::Messages;
-using ::testing::HasSubstr;
+using ::testing::ElementsAre;
 
 // Far longer than a scripted answer takes, for tests in which one comes.
 constexpr absl::Duration kPatient = absl::Seconds(10);
@@ -27,6 +29,22 @@ constexpr absl::Duration kPatient = absl::Seconds(10);
 constexpr absl::Duration kOnce = absl::Seconds(1);
 // For tests in which none comes to anybody.
 constexpr absl::Duration kShort = absl::Milliseconds(50);
+
+// Each worker can borrow so many experts.
+constexpr int32_t kSlots = 2;
+
+Lend LendOf(int32_t expert, int32_t from, int32_t to,
+            int64_t tokens = kAllTokens) {
+  return {ExpertId(expert), WorkerRank(from), WorkerRank(to), tokens};
+}
+
+Messages PushLends(const Occasion& occasion, std::vector<Lend> lends,
+                   SplitRule split = SplitRule::kExact) {
+  Plan plan = occasion.good_plan;
+  plan.decision.lends = std::move(lends);
+  plan.decision.split = split;
+  return {Push(plan)};
+}
 
 Messages PushGoodPlan(const Occasion& occasion) {
   return {Push(occasion.good_plan)};
@@ -43,6 +61,7 @@ class AgentAgreementTest : public ::testing::Test {
                                      .answer_heartbeats = answer_heartbeats});
     job_.emplace(AgentJob::Options{.world_size = world_size,
                                    .coordinator = coordinator_->address(),
+                                   .spare_slots = kSlots,
                                    .plan_deadline = plan_deadline,
                                    .policy = "",
                                    .transport = nullptr});
@@ -66,6 +85,50 @@ TEST_F(AgentAgreementTest, PlanThatReachesEverybodyIsUsedByAll) {
   EXPECT_EQ(job_->Count(&AgentCounters::plans_used), 60);
   EXPECT_EQ(job_->Count(&AgentCounters::plan_deadlines_missed), 0);
   EXPECT_EQ(job_->agent(0).policy(), "scripted@inline");
+}
+
+TEST_F(AgentAgreementTest, QuotasAreDividedAlikeByAllLocalTokensFirst) {
+  Start([](const Occasion& occasion) {
+    return PushLends(occasion, {LendOf(0, 0, 2, 600), LendOf(0, 0, 1, 300),
+                                LendOf(1, 0, 1)});
+  });
+
+  const AgentJob::Round round = job_->PlanNextLayer();
+
+  ASSERT_THAT(round.status, IsOk());
+  ASSERT_TRUE(round.used);
+  const LayerRouting& routing = round.routings[0];
+  EXPECT_THAT(routing.lends,
+              ElementsAre(LendOf(0, 0, 2, 600), LendOf(0, 0, 1, 300),
+                          LendOf(1, 0, 1, 1200)));
+  // Each worker routed 500 tokens to expert 0: worker 1 keeps 300 of its own,
+  // worker 2 takes 100 of the others, home the rest.
+  const WorkerRank w0(0);
+  const WorkerRank w1(1);
+  const WorkerRank w2(2);
+  EXPECT_THAT(routing.split.Of(ExpertId(0), w0),
+              ElementsAre(SourceShare{w0, w0, 500}));
+  EXPECT_THAT(routing.split.Of(ExpertId(0), w1),
+              ElementsAre(SourceShare{w1, w0, 100}, SourceShare{w1, w1, 300},
+                          SourceShare{w1, w2, 100}));
+  EXPECT_THAT(routing.split.Of(ExpertId(0), w2),
+              ElementsAre(SourceShare{w2, w2, 500}));
+}
+
+TEST_F(AgentAgreementTest, CountsDecideWhatAPlanLeavesToThem) {
+  Start([](const Occasion& occasion) {
+    return PushLends(occasion, {LendOf(0, 0, 2, 0), LendOf(1, 0, 1, 0)},
+                     SplitRule::kMinMax);
+  });
+
+  const AgentJob::Round round = job_->PlanNextLayer();
+
+  ASSERT_THAT(round.status, IsOk());
+  ASSERT_TRUE(round.used);
+  // 2,820 tokens in all, 60 of them of other experts at home on workers 1
+  // and 2.
+  EXPECT_THAT(round.routings[0].lends,
+              ElementsAre(LendOf(0, 0, 2, 880), LendOf(1, 0, 1, 880)));
 }
 
 TEST_F(AgentAgreementTest, OutcomesAreReported) {
@@ -152,6 +215,12 @@ Messages PushSpoilt(const Occasion& occasion,
   return {Push(plan)};
 }
 
+NonsenseCase Lends(const std::string& name, const std::vector<Lend>& lends) {
+  return {name, [lends](const Occasion& occasion) {
+            return PushLends(occasion, lends);
+          }};
+}
+
 INSTANTIATE_TEST_SUITE_P(
     AllKinds, AgentNonsenseTest,
     ::testing::Values(
@@ -170,29 +239,24 @@ INSTANTIATE_TEST_SUITE_P(
                          }
                        });
                      }},
-        NonsenseCase{"UnknownExpert",
-                     [](const Occasion& occasion) {
-                       return PushSpoilt(occasion, [](Plan& plan) {
-                         plan.decision.lends[0].expert = ExpertId(1'000'000);
-                       });
-                     }},
-        NonsenseCase{"NegativeWorker",
-                     [](const Occasion& occasion) {
-                       return PushSpoilt(occasion, [](Plan& plan) {
-                         plan.decision.lends[0].to = WorkerRank(-1);
-                       });
-                     }},
-        NonsenseCase{"FromAWorkerThatIsNotHome",
-                     [](const Occasion& occasion) {
-                       return PushSpoilt(occasion, [](Plan& plan) {
-                         plan.decision.lends[0].from = WorkerRank(1);
-                       });
-                     }},
-        NonsenseCase{"LentTwice",
-                     [](const Occasion& occasion) {
-                       return PushSpoilt(occasion, [](Plan& plan) {
-                         plan.decision.lends.push_back(plan.decision.lends[0]);
-                       });
+        Lends("UnknownExpert", {LendOf(1'000'000, 0, 2)}),
+        Lends("NegativeWorker", {LendOf(0, 0, -1)}),
+        Lends("FromAWorkerThatIsNotHome", {LendOf(0, 1, 2)}),
+        Lends("LentTwice", {LendOf(0, 0, 2), LendOf(0, 0, 2)}),
+        Lends("QuotaOverTheCount", {LendOf(0, 0, 2, 1501)}),
+        Lends("QuotasTogetherOverTheCount",
+              {LendOf(0, 0, 2, 1000), LendOf(0, 0, 1, 501)}),
+        Lends("NegativeQuota", {LendOf(0, 0, 2, -7)}),
+        Lends("LendsOfAnExpertApart",
+              {LendOf(0, 0, 2, 5), LendOf(1, 0, 1, 5), LendOf(0, 0, 1, 5)}),
+        Lends("MoreLendsThanSlots",
+              {LendOf(0, 0, 2, 5), LendOf(1, 0, 2, 5), LendOf(2, 1, 2, 5)}),
+        NonsenseCase{"UnknownSplitRule",
+                     [](const Occasion& occasion) -> Messages {
+                       v1::Plan plan;
+                       plan.ParseFromString(EncodePlan(occasion.good_plan));
+                       plan.set_split(static_cast<v1::SplitRule>(9));
+                       return {PushBytes(plan.SerializeAsString())};
                      }},
         NonsenseCase{"ForecastNotANumber",
                      [](const Occasion& occasion) {

@@ -34,6 +34,7 @@ AgentOptions AgentJob::OptionsOf(int32_t rank) {
   options.layers = kLayers;
   options.experts_per_layer = kExpertsPerWorker * options_.world_size;
   options.expert_bytes = options_.expert_bytes;
+  options.spare_slots = options_.spare_slots;
   options.policy = options_.policy;
   options.transport = options_.transport ? options_.transport : hub_.Factory();
   options.plan_deadline = options_.plan_deadline;
@@ -78,10 +79,13 @@ AgentJob::Round AgentJob::PlanNextLayer() {
     }
     round.routings.push_back(*std::move(result));
   }
-  const auto& first = round.routings.front().lends;
-  round.used = !first.empty() &&
-               std::all_of(round.routings.begin(), round.routings.end(),
-                           [&](const auto& r) { return r.lends == first; });
+  const LayerRouting& first = round.routings.front();
+  round.used =
+      !first.lends.empty() &&
+      std::all_of(round.routings.begin(), round.routings.end(),
+                  [&](const LayerRouting& r) {
+                    return r.lends == first.lends && r.split == first.split;
+                  });
   round.idle = std::all_of(round.routings.begin(), round.routings.end(),
                            [](const auto& r) { return r.lends.empty(); });
   return round;

@@ -24,6 +24,7 @@ class AgentJob {
     int32_t world_size = 2;
     std::string coordinator;
     int64_t expert_bytes = 1024;
+    int32_t spare_slots = 4;
     absl::Duration plan_deadline = absl::Seconds(10);
     std::string policy;
     // Without one, loopback.

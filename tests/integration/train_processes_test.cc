@@ -24,6 +24,7 @@
 #include "common/clock.h"
 #include "tests/integration/coordinator_process.h"
 #include "worker/train/child_process.h"
+#include "worker/train/loss_agreement.h"
 
 namespace balancemoe::worker {
 namespace {
@@ -185,6 +186,34 @@ TEST_F(TrainProcessesTest, PoliciesLearnTheSameOverGlooAndLoopback) {
     EXPECT_EQ(alone["parameters_sha256"], other["parameters_sha256"]);
     EXPECT_EQ(alone["optimizer_sha256"], other["optimizer_sha256"]);
   }
+}
+
+TEST_F(TrainProcessesTest, SplitExpertsLearnTheSameUpToRoundingOverGloo) {
+  constexpr int kSteps = 12;
+  const auto alone = Report(Patient(kSteps, "static"));
+  const auto split = Report(Patient(kSteps, "ultraep"));
+  std::vector<std::string> flags = Patient(kSteps, "ultraep");
+  flags.push_back("--transport=loopback");
+  const auto threads = Report(flags);
+
+  // In both layers, from the first step on.
+  EXPECT_EQ(split["plans"]["used"], 2 * kSteps);
+  EXPECT_GE(split["lends_in_part"], 2 * kSteps);
+  EXPECT_LE(split["imbalance"]["mean"], 1.02);
+  EXPECT_LE(LargestDifference(alone["loss"].get<std::vector<float>>(),
+                              split["loss"].get<std::vector<float>>()),
+            1e-5);
+  // The order of sums is the plan's, whatever carries the bytes.
+  EXPECT_EQ(split["loss_sha256"], threads["loss_sha256"]);
+  EXPECT_EQ(split["parameters_sha256"], threads["parameters_sha256"]);
+  EXPECT_EQ(split["optimizer_sha256"], threads["optimizer_sha256"]);
+}
+
+TEST_F(TrainProcessesTest, PolicyThatWorkersCannotCarryOutIsRefusedWithWhy) {
+  Watched run(Train({"--steps=2", "--policy=adaptive"}));
+
+  EXPECT_EQ(run.Await(), 2);
+  EXPECT_THAT(run.said(), HasSubstr("cannot carry out plans made ahead yet"));
 }
 
 TEST_F(TrainProcessesTest, KilledWorkerEndsTheRunAndIsNamed) {

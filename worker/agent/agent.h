@@ -14,8 +14,7 @@
 #include "absl/types/span.h"
 #include "common/ids.h"
 #include "common/planning/cost_model.h"
-#include "common/planning/load_matrix.h"
-#include "common/planning/plan.h"
+#include "worker/agent/layer_routing.h"
 #include "worker/transport/transport.h"
 
 namespace balancemoe::worker {
@@ -46,20 +45,6 @@ struct AgentOptions {
   // Gets a line for people now and then, rate-limited; may be called from any
   // thread. Default: standard error.
   std::function<void(absl::string_view line)> log;
-};
-
-// What all workers know of one layer in one iteration.
-struct LayerRouting {
-  // [W, E]: what every worker routed to every expert.
-  LoadMatrix tokens;
-  // [E]
-  std::vector<WorkerRank> home_of_expert;
-  // The transfers that all workers agreed on; empty when there is no plan.
-  std::vector<Lend> lends;
-  // Of the plan in use; 0: none.
-  PlanId plan;
-  // The coordinator's forecast for it; 0 without a plan.
-  double predicted_us = 0;
 };
 
 // What came of the plans of one layer in one iteration, measured.

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "common/planning/layer_snapshot.h"
+#include "common/planning/lend_quotas.h"
 #include "common/planning/plan.h"
 #include "common/status_macros.h"
 
@@ -91,17 +92,15 @@ absl::StatusOr<LayerRouting> CoordinatedPlanner::PlanLayer(
   const absl::Time begin = clock_.Now();
   const std::array<int64_t, kExtraWords> willing = {
       inbox_.Expect(iteration_, layer) ? 1 : 0};
-  LayerRouting routing;
   BMOE_ASSIGN_OR_RETURN(
-      routing.tokens,
+      LoadMatrix tokens,
       exchange_->GatherCounts(iteration_, layer, tokens_per_expert, willing));
-  routing.home_of_expert = home_of_expert_;
   const absl::Time gathered = clock_.Now();
   counters_.peer_wait += gathered - begin;
   outcomes_[layer.index()].reset();
   if (!EverybodyWaits()) {
     ++counters_.plans_none;
-    return routing;
+    return RouteLayer(std::move(tokens), home_of_expert_);
   }
 
   client_.SendLoads(iteration_, layer, tokens_per_expert);
@@ -110,7 +109,7 @@ absl::StatusOr<LayerRouting> CoordinatedPlanner::PlanLayer(
   counters_.plan_wait += received_at - gathered;
 
   BMOE_ASSIGN_OR_RETURN(const auto votes,
-                        exchange_->GatherVotes(VoteOn(received)));
+                        exchange_->GatherVotes(VoteOn(received, tokens)));
   const absl::Duration vote_time = clock_.Now() - received_at;
   counters_.peer_wait += vote_time;
   LayerOutcome& outcome = outcomes_[layer.index()].emplace();
@@ -118,7 +117,11 @@ absl::StatusOr<LayerRouting> CoordinatedPlanner::PlanLayer(
   outcome.layer = layer;
   outcome.plan_wait = received_at - gathered;
   outcome.peer_wait = gathered - begin + vote_time;
-  Conclude(Settle(votes), std::move(received), outcome, routing);
+  const Plan plan = Conclude(Settle(votes), std::move(received), outcome);
+  LayerRouting routing =
+      RouteLayer(std::move(tokens), home_of_expert_, plan.decision);
+  routing.plan = plan.id;
+  routing.predicted_us = plan.decision.predicted_after_us;
   return routing;
 }
 
@@ -145,18 +148,21 @@ PlanInbox::Received CoordinatedPlanner::AwaitPlan() {
   return received;
 }
 
-absl::Status CoordinatedPlanner::CheckPlan(const Plan& plan) const {
+absl::Status CoordinatedPlanner::CheckPlan(const Plan& plan,
+                                           const LoadMatrix& tokens) const {
   if (!std::isfinite(plan.decision.predicted_after_us)) {
     return absl::InvalidArgumentError("the forecast is not a number");
   }
-  return ValidateLends(plan.decision.lends, home_of_expert_,
-                       exchange_->spare_slots());
+  BMOE_RETURN_IF_ERROR(
+      ValidatePlan(plan.decision, home_of_expert_, exchange_->spare_slots()));
+  return ValidateQuotas(plan.decision, tokens);
 }
 
-PlanVote CoordinatedPlanner::VoteOn(const PlanInbox::Received& received) {
+PlanVote CoordinatedPlanner::VoteOn(const PlanInbox::Received& received,
+                                    const LoadMatrix& tokens) {
   absl::Status status = absl::InvalidArgumentError("the bytes are no plan");
   if (received.holding == Holding::kPlan) {
-    status = CheckPlan(received.plan->plan);
+    status = CheckPlan(received.plan->plan, tokens);
     if (status.ok()) {
       return {.digest = received.plan->digest, .holding = Holding::kPlan};
     }
@@ -167,20 +173,19 @@ PlanVote CoordinatedPlanner::VoteOn(const PlanInbox::Received& received) {
   return {.digest = 0, .holding = Holding::kInvalid};
 }
 
-void CoordinatedPlanner::Conclude(Verdict verdict, PlanInbox::Received received,
-                                  LayerOutcome& outcome,
-                                  LayerRouting& routing) {
+Plan CoordinatedPlanner::Conclude(Verdict verdict, PlanInbox::Received received,
+                                  LayerOutcome& outcome) {
   using Kind = LayerOutcome::Kind;
   if (received.plan.has_value()) outcome.plan = received.plan->plan.id;
   switch (verdict) {
     case Verdict::kNone:
       outcome.kind = Kind::kNone;
       ++counters_.plans_none;
-      return;
+      return {};
     case Verdict::kLate:
       outcome.kind = Kind::kLate;
       ++counters_.plans_late;
-      return;
+      return {};
     case Verdict::kRefused:
       outcome.kind = Kind::kRefused;
       ++counters_.plans_refused;
@@ -188,17 +193,15 @@ void CoordinatedPlanner::Conclude(Verdict verdict, PlanInbox::Received received,
                  absl::StrCat("the workers refused a plan for layer ",
                               outcome.layer.value(), " of iteration ",
                               outcome.iteration.value()));
-      return;
+      return {};
     case Verdict::kAgreed:
       break;
   }
   Plan& plan = received.plan->plan;
   outcome.kind = plan.decision.lends.empty() ? Kind::kNone : Kind::kUsed;
   ++(plan.decision.lends.empty() ? counters_.plans_none : counters_.plans_used);
-  policy_ = std::move(plan.policy);
-  routing.plan = plan.id;
-  routing.lends = std::move(plan.decision.lends);
-  routing.predicted_us = plan.decision.predicted_after_us;
+  policy_ = plan.policy;
+  return std::move(plan);
 }
 
 void CoordinatedPlanner::ReportOutcome(LayerId layer, const LayerTimes& times) {

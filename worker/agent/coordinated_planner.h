@@ -49,11 +49,13 @@ class CoordinatedPlanner {
   absl::Status FormGroupOfSession(const SessionInfo& session, absl::Time end);
   bool EverybodyWaits() const;
   PlanInbox::Received AwaitPlan();
-  // Whether the plan may be carried out.
-  absl::Status CheckPlan(const Plan& plan) const;
-  PlanVote VoteOn(const PlanInbox::Received& received);
-  void Conclude(Verdict verdict, PlanInbox::Received received,
-                LayerOutcome& outcome, LayerRouting& routing);
+  // Whether the plan may be carried out with these counts.
+  absl::Status CheckPlan(const Plan& plan, const LoadMatrix& tokens) const;
+  PlanVote VoteOn(const PlanInbox::Received& received,
+                  const LoadMatrix& tokens);
+  // Counts what became of the plan, and gives what is to be carried out.
+  Plan Conclude(Verdict verdict, PlanInbox::Received received,
+                LayerOutcome& outcome);
 
   const AgentOptions options_;
   const std::vector<WorkerRank> home_of_expert_;

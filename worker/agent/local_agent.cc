@@ -116,13 +116,16 @@ absl::StatusOr<LayerRouting> LocalAgent::PlanLayer(
                                                tokens_per_expert, cost_words_));
   const absl::Time gathered = clock_.Now();
   counters_.peer_wait += gathered - begin;
-  LayerRouting routing;
-  routing.tokens = std::move(tokens);
-  routing.home_of_expert = home_of_expert_;
+  LayerPlan plan;
   if (const auto cost = GatheredCostModel(); cost.has_value()) {
-    Decide(*cost, routing);
+    plan = Decide(*cost, tokens);
   }
-  ++(routing.lends.empty() ? counters_.plans_none : counters_.plans_used);
+  LayerRouting routing = RouteLayer(std::move(tokens), home_of_expert_, plan);
+  if (!plan.lends.empty()) {
+    routing.plan = PlanId(++decisions_);
+    routing.predicted_us = plan.predicted_after_us;
+  }
+  ++(plan.lends.empty() ? counters_.plans_none : counters_.plans_used);
   counters_.plan_wait += clock_.Now() - gathered;
   return routing;
 }
@@ -140,17 +143,14 @@ std::optional<CostModel> LocalAgent::GatheredCostModel() const {
   return mean;
 }
 
-void LocalAgent::Decide(const CostModel& cost, LayerRouting& routing) {
+LayerPlan LocalAgent::Decide(const CostModel& cost,
+                             const LoadMatrix& tokens) const {
   const LayerSnapshot snapshot = {.iteration = iteration_,
-                                  .tokens = routing.tokens,
+                                  .tokens = tokens,
                                   .home_of_expert = home_of_expert_,
                                   .spare_slots = exchange_.spare_slots(),
                                   .cost = cost};
-  LayerPlan plan = policy_->Decide(snapshot);
-  if (plan.lends.empty()) return;
-  routing.lends = std::move(plan.lends);
-  routing.plan = PlanId(++decisions_);
-  routing.predicted_us = plan.predicted_after_us;
+  return policy_->Decide(snapshot);
 }
 
 }  // namespace balancemoe::worker

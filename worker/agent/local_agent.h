@@ -67,7 +67,8 @@ class LocalAgent final : public Agent {
 
   // The mean of all workers' models; none while one is missing.
   std::optional<CostModel> GatheredCostModel() const;
-  void Decide(const CostModel& cost, LayerRouting& routing);
+  // Decides alike on every worker.
+  LayerPlan Decide(const CostModel& cost, const LoadMatrix& tokens) const;
 
   const PolicyChoice choice_;
   const std::unique_ptr<Policy> policy_;

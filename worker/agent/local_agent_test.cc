@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "common/planning/layer_snapshot.h"
+#include "common/planning/lend_quotas.h"
 #include "tests/fixtures/status_matchers.h"
 #include "worker/agent/testing/cheap_transfers.h"
 #include "worker/agent/testing/on_all_ranks.h"
@@ -68,8 +69,10 @@ TEST_F(LocalAgentTest, AllWorkersMakeTheSamePlanOfTheSameCounts) {
   EXPECT_EQ(first.tokens.TokensOfExpert(ExpertId(0)), 1200);
   EXPECT_GT(first.predicted_us, 0);
   const std::vector<int32_t> spare_slots(kWorkers, 4);
-  EXPECT_THAT(ValidateLends(first.lends, first.home_of_expert, spare_slots),
-              IsOk());
+  LayerPlan plan;
+  plan.lends = first.lends;
+  EXPECT_THAT(ValidatePlan(plan, first.home_of_expert, spare_slots), IsOk());
+  EXPECT_THAT(ValidateQuotas(plan, first.tokens), IsOk());
   for (const auto& routing : routings) {
     EXPECT_EQ(routing->lends, first.lends);
     EXPECT_EQ(routing->tokens, first.tokens);

@@ -61,7 +61,7 @@ class TrainBenchLoop {
       blocks.push_back(std::move(block));
     }
     trainer_.Restore(after);
-    BMOE_RETURN_IF_ERROR(CompareLosses(blocks));
+    BMOE_RETURN_IF_ERROR(CheckLosses(blocks));
     return blocks;
   }
 

@@ -1,11 +1,11 @@
 #include "worker/bench/train_blocks.h"
 
 #include <algorithm>
-#include <bit>
 #include <cstddef>
 #include <functional>
 
 #include "absl/strings/str_cat.h"
+#include "worker/train/loss_agreement.h"
 #include "worker/train/statistics.h"
 
 namespace balancemoe::worker {
@@ -22,6 +22,12 @@ const TrainBlock* FindBlock(const std::vector<TrainBlock>& round,
       round.begin(), round.end(),
       [&policy](const TrainBlock& block) { return block.policy == policy; });
   return found == round.end() ? nullptr : &*found;
+}
+
+std::vector<float> LossesOf(const TrainBlock& block) {
+  std::vector<float> losses;
+  for (const StepRecord& step : block.steps) losses.push_back(step.loss);
+  return losses;
 }
 
 double MedianOfBlock(const TrainBlock& block, const StepTime& time) {
@@ -130,20 +136,20 @@ std::vector<std::string> PoliciesOfRound(const TrainBenchOptions& options,
   return policies;
 }
 
-absl::Status CompareLosses(const std::vector<TrainBlock>& round) {
+absl::Status CheckLosses(const std::vector<TrainBlock>& round) {
   const TrainBlock* base = nullptr;
   for (const TrainBlock& block : round) {
     if (block.policy == kBalanced) continue;
     if (base == nullptr) base = &block;
-    for (size_t step = 0; step < block.steps.size(); ++step) {
-      const float one = base->steps[step].loss;
-      const float other = block.steps[step].loss;
-      if (std::bit_cast<uint32_t>(one) != std::bit_cast<uint32_t>(other)) {
-        return absl::InternalError(
-            absl::StrCat("policies ", base->policy, " and ", block.policy,
-                         " differ in the loss of step ", step,
-                         " of a block: ", one, " and ", other));
-      }
+    const LossAgreement promised = std::max(PromisedAgreement(base->policy),
+                                            PromisedAgreement(block.policy));
+    const std::vector<float> one = LossesOf(*base);
+    const std::vector<float> other = LossesOf(block);
+    if (CompareLosses(one, other) > promised) {
+      return absl::InternalError(
+          absl::StrCat("policies ", base->policy, " and ", block.policy,
+                       " differ in the losses of a block, by up to ",
+                       LargestDifference(one, other), " of them"));
     }
   }
   return absl::OkStatus();

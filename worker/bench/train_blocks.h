@@ -39,11 +39,11 @@ struct TrainBlock {
   std::vector<StepRecord> steps;
 };
 
-// Checks that all blocks of a round but `balanced`'s have the same losses, bit
-// for bit.
+// Checks that all blocks of a round but `balanced`'s have the same losses: bit
+// for bit between policies that lend only whole experts, else up to rounding.
 //
-// Errors: Internal, naming the policies and the step.
-absl::Status CompareLosses(const std::vector<TrainBlock>& round);
+// Errors: Internal, naming the policies and how far they are apart.
+absl::Status CheckLosses(const std::vector<TrainBlock>& round);
 
 // {"runs", "speedup_over_static", "moe_layer_speedup_over_static",
 // "ratio_to_balanced", "moe_layer_ratio_to_balanced", "paced"}. A run is a

@@ -61,14 +61,26 @@ TEST(TrainBlocksTest, RatiosAreMediansOverRounds) {
 }
 
 TEST(TrainBlocksTest, DifferentLossesNameThePolicies) {
-  EXPECT_THAT(CompareLosses({Block("static", {1, 1}, 0.5),
-                             Block("balanced", {1, 1}, 0.25),
-                             Block("pairwise", {1, 1}, 0.5)}),
+  EXPECT_THAT(CheckLosses({Block("static", {1, 1}, 0.5),
+                           Block("balanced", {1, 1}, 0.25),
+                           Block("pairwise", {1, 1}, 0.5)}),
               IsOk());
   EXPECT_THAT(
-      CompareLosses({Block("static", {1}, 0.5), Block("pairwise", {1}, 0.25)}),
+      CheckLosses({Block("static", {1}, 0.5), Block("pairwise", {1}, 0.25)}),
       IsStatus(absl::StatusCode::kInternal,
                HasSubstr("static and pairwise differ")));
+}
+
+TEST(TrainBlocksTest, SplitExpertsMayRoundOtherwiseButNotMore) {
+  EXPECT_THAT(CheckLosses({Block("static", {1}, 0.5F),
+                           Block("ultraep", {1}, 0.50001F)}),
+              IsOk());
+  EXPECT_THAT(CheckLosses({Block("static", {1}, 0.5F),
+                           Block("pairwise", {1}, 0.50001F)}),
+              HasCode(absl::StatusCode::kInternal));
+  EXPECT_THAT(
+      CheckLosses({Block("static", {1}, 0.5F), Block("ultraep", {1}, 0.6F)}),
+      HasCode(absl::StatusCode::kInternal));
 }
 
 }  // namespace

@@ -6,14 +6,6 @@
 
 namespace balancemoe::worker {
 
-std::vector<Lend> LendsWithTokens(const LayerRouting& routing) {
-  std::vector<Lend> lends;
-  for (const Lend& lend : routing.lends) {
-    if (routing.tokens.TokensOfExpert(lend.expert) > 0) lends.push_back(lend);
-  }
-  return lends;
-}
-
 absl::StatusOr<std::unique_ptr<LendExecutor>> LendExecutor::Start(
     std::shared_ptr<ExpertStore> store, Transport& transport,
     const Clock& clock, const std::vector<Lend>& lends) {

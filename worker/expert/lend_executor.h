@@ -12,15 +12,10 @@
 #include "absl/time/time.h"
 #include "common/clock.h"
 #include "common/planning/plan.h"
-#include "worker/agent/agent.h"
 #include "worker/expert/expert_store.h"
 #include "worker/transport/transport.h"
 
 namespace balancemoe::worker {
-
-// The agreed lends whose expert has tokens, in the plan's order: the others
-// would move bytes for nothing. The same on every worker.
-std::vector<Lend> LendsWithTokens(const LayerRouting& routing);
 
 // Carries out, on this worker, the lends of one forward pass of a layer and of
 // its backward.
@@ -29,8 +24,11 @@ std::vector<Lend> LendsWithTokens(const LayerRouting& routing);
 //     --AwaitArrival(i)--> borrowed expert i is visible
 //     --BeginReturns-----> home expects the gradients, in the reverse order
 //     --ReturnGradient(i)> borrowed expert i's gradient leaves
-//     --AwaitReturned(i)-> lent expert i's gradient is home
+//     --AwaitReturned(i)-> lend i's gradient is home
 //     --Finish-----------> nothing is under way, slots are free
+//
+// An expert may be lent to several workers; each is a lend of its own here,
+// with a gradient of its own.
 //
 // Destroyed before Finish, it waits for what is under way: a forward without a
 // backward. Both ends of each pair start matching transfers in the same order.
@@ -62,7 +60,7 @@ class LendExecutor {
   // Errors: those of the transport.
   absl::Status ReturnGradient(size_t i);
 
-  // Blocks until the gradient of lent expert `i` is home; after all
+  // Blocks until the gradient of lend `i` is home; after all
   // ReturnGradient calls. A borrowed expert whose gradient nobody asked for
   // returns zeros.
   //
@@ -74,7 +72,7 @@ class LendExecutor {
   // Errors: those of TransferBatch::Wait.
   absl::Status Finish();
 
-  // Experts that this worker lends, in the plan's order.
+  // Lends of this worker's experts, in the plan's order.
   size_t lent_count() const { return lent_.size(); }
   ExpertId lent(size_t i) const { return lent_[i].expert; }
   // Valid from BeginReturns; whoever holds the tensors keeps them.
@@ -86,10 +84,6 @@ class LendExecutor {
   const BorrowedSlot& borrowed(size_t i) const { return *borrowed_[i]; }
   const ExpertTensors& borrowed_gradient(size_t i) const {
     return borrowed_gradients_[i]->tensors();
-  }
-  // Experts that this worker lends or borrows.
-  int64_t lend_count() const {
-    return static_cast<int64_t>(lent_.size() + gradient_ready_.size());
   }
   bool finished() const { return finished_; }
   // Time that the calls above were blocked.
@@ -121,7 +115,7 @@ class LendExecutor {
   std::vector<bool> gradient_ready_;
   // Gradients of the borrowed experts from here on have left.
   size_t first_returned_ = 0;
-  // By lent expert.
+  // By lend of this worker's experts.
   std::vector<ExpertSlot> returned_;
   absl::Duration exposed_;
   int64_t bytes_sent_ = 0;

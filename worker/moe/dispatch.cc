@@ -23,8 +23,6 @@ class DispatchFunction : public torch::autograd::Function<DispatchFunction> {
              pass->exchange().ToExperts(rows, pass->exchange_times()))) {
       outputs.push_back(std::move(batch));
     }
-    // A batch without rows has no gradient; none is made up for it.
-    context->set_materialize_grads(false);
     pass->EndStep();
     LayerPass::SaveIn(context, std::move(pass));
     return outputs;
@@ -33,14 +31,10 @@ class DispatchFunction : public torch::autograd::Function<DispatchFunction> {
   static variable_list backward(AutogradContext* context,
                                 variable_list gradients) {
     const auto pass = LayerPass::Of(context);
-    const auto& layout = pass->exchange().layout();
     const int64_t hidden = pass->context().store->shape().hidden;
     std::vector<torch::Tensor> batches;
-    for (size_t i = 0; i < layout.rows_of_batch.size(); ++i) {
-      const torch::Tensor& gradient = gradients[i + 1];
-      batches.push_back(gradient.defined()
-                            ? gradient.contiguous()
-                            : torch::zeros({layout.rows_of_batch[i], hidden}));
+    for (size_t i = 1; i < gradients.size(); ++i) {
+      batches.push_back(gradients[i].contiguous());
     }
     const torch::Tensor rows = pass->Check(
         pass->exchange().FromExperts(batches, pass->exchange_times()));

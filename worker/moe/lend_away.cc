@@ -26,6 +26,8 @@ class LentNode final : public Node {
 
   std::string name() const override { return "LentNode"; }
 
+  // Several gradients may belong to one parameter: autograd adds them in the
+  // order given here, after those that came before, from home's own backward.
   variable_list apply(variable_list&& /*gradients*/) override {
     variable_list gradients;
     for (size_t i = 0; i < pass_->lends().lent_count(); ++i) {

@@ -48,6 +48,19 @@ void CheckOptions(const MoeLayerOptions& options) {
               " of ", options.experts, " experts");
 }
 
+void CountLends(const LayerRouting& routing, WorkerRank me,
+                MoeLayerTimes& times) {
+  times.predicted_us = routing.predicted_us;
+  for (const Lend& lend : routing.lends) {
+    if (lend.from != me && lend.to != me) continue;
+    ++times.lends;
+    if (lend.tokens < routing.tokens.TokensOfExpert(lend.expert)) {
+      ++times.lends_in_part;
+    }
+    if (lend.to == me) times.tokens_borrowed += lend.tokens;
+  }
+}
+
 }  // namespace
 
 // One iteration of the layer reads from top to bottom of Forward.
@@ -112,22 +125,18 @@ torch::Tensor MoeLayerImpl::Impl::Forward(const torch::Tensor& hidden) {
 c10::intrusive_ptr<LayerPass> MoeLayerImpl::Impl::Plan(
     const GateChoice& choice) {
   Agent& agent = context_->agent;
-  auto routing = agent.PlanLayer(options_.layer, choice.counts);
+  const WorkerRank me = agent.transport().rank();
+  const auto routing = agent.PlanLayer(options_.layer, choice.counts);
   context_->Check(routing.status());
-  const std::vector<Lend> lends = LendsWithTokens(*routing);
   // First of all, so that parameters travel while tokens do.
   auto executor = LendExecutor::Start(context_->store, agent.transport(),
-                                      context_->clock, lends);
+                                      context_->clock, routing->lends);
   context_->Check(executor.status());
-  const std::vector<WorkerRank> worker_of_expert =
-      ComputingWorkers(routing->home_of_expert, lends);
   const auto ids =
       absl::MakeConstSpan(choice.experts.const_data_ptr<int64_t>(),
                           static_cast<size_t>(choice.experts.numel()));
-  const SendOrder order =
-      OrderRows(ids, worker_of_expert, routing->tokens.num_workers());
-  times_->predicted_us = routing->predicted_us;
-  times_->lends = (*executor)->lend_count();
+  const SendOrder order = OrderRows(ids, routing->split, me);
+  CountLends(*routing, me, *times_);
   return c10::make_intrusive<LayerPass>(
       context_,
       LayerPass::Routes{
@@ -135,12 +144,11 @@ c10::intrusive_ptr<LayerPass> MoeLayerImpl::Impl::Plan(
           .choice_of_row = torch::tensor(order.choice_of_row, torch::kLong),
           .top_k = options_.top_k,
           .plan = routing->plan,
-          .lends_anywhere = !lends.empty()},
+          .lends_anywhere = !routing->lends.empty()},
       TokenExchange({.hidden = options_.hidden,
                      .split_peer_wait = options_.split_peer_wait},
-                    MakeTokenLayout(routing->tokens, worker_of_expert,
-                                    agent.transport().rank()),
-                    agent.transport(), context_->clock),
+                    MakeTokenLayout(routing->split, me), agent.transport(),
+                    context_->clock),
       *std::move(executor), times_);
 }
 
@@ -149,7 +157,7 @@ void MoeLayerImpl::Impl::ComputeStaying(
     std::vector<torch::Tensor>& batches) {
   const auto& experts = pass->exchange().layout().experts;
   for (size_t i = 0; i < experts.size(); ++i) {
-    if (batches[i].size(0) == 0 || !store()->IsHome(experts[i])) continue;
+    if (!store()->IsHome(experts[i])) continue;
     batches[i] =
         ExpertFfn(pass, batches[i], *store()->Find(experts[i]), std::nullopt);
   }

@@ -25,8 +25,12 @@ struct MoeLayerTimes {
   // of the layer: those of the transport, and whatever else runs.
   absl::Duration other_threads_cpu;
   int64_t tokens_computed = 0;
-  // Experts that this worker lent or borrowed.
+  // Lends of which this worker was one end.
   int64_t lends = 0;
+  // Of those, the ones whose borrower computed only a part of the tokens.
+  int64_t lends_in_part = 0;
+  // Of tokens_computed, those of borrowed experts.
+  int64_t tokens_borrowed = 0;
   // Sent by this worker: parameters and gradients of experts.
   int64_t transfer_bytes = 0;
   // The coordinator's forecast of the layer's time; 0 without a plan.

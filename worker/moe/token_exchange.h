@@ -44,7 +44,6 @@ class TokenExchange {
       const torch::Tensor& rows, ExchangeTimes& times) const;
 
   // The reverse: one tensor per batch, contiguous, to [T * K, H] in send order.
-  // Batches without rows are not looked at.
   absl::StatusOr<torch::Tensor> FromExperts(at::TensorList batches,
                                             ExchangeTimes& times) const;
 

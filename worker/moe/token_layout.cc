@@ -1,56 +1,104 @@
 #include "worker/moe/token_layout.h"
 
-namespace balancemoe::worker {
+#include <algorithm>
 
-SendOrder OrderRows(absl::Span<const int64_t> expert_of_choice,
-                    absl::Span<const WorkerRank> worker_of_expert,
-                    int32_t num_workers) {
-  std::vector<int64_t> rows_of_expert(worker_of_expert.size());
-  for (const int64_t expert : expert_of_choice) {
-    ++rows_of_expert[static_cast<size_t>(expert)];
-  }
-  std::vector<int64_t> next_row(worker_of_expert.size());
-  int64_t row = 0;
-  for (int32_t worker = 0; worker < num_workers; ++worker) {
-    for (size_t expert = 0; expert < worker_of_expert.size(); ++expert) {
-      if (worker_of_expert[expert] != WorkerRank(worker)) continue;
-      next_row[expert] = row;
-      row += rows_of_expert[expert];
+namespace balancemoe::worker {
+namespace {
+
+// Rows of one expert that go to one worker, in the order of sending.
+struct Run {
+  WorkerRank worker;
+  ExpertId expert;
+  int64_t next_row = 0;
+  int64_t left = 0;
+};
+
+// By expert, then worker: the order in which choices fill them.
+std::vector<Run> RunsOf(const TokenSplit& split, WorkerRank me) {
+  std::vector<Run> runs;
+  for (int32_t e = 0; e < split.num_experts(); ++e) {
+    for (const SourceShare& part : split.Of(ExpertId(e), me)) {
+      runs.push_back({part.worker, ExpertId(e), 0, part.tokens});
     }
   }
+  std::vector<size_t> sent(runs.size());
+  for (size_t i = 0; i < sent.size(); ++i) sent[i] = i;
+  std::stable_sort(sent.begin(), sent.end(), [&runs](size_t a, size_t b) {
+    return runs[a].worker < runs[b].worker;
+  });
+  int64_t row = 0;
+  for (const size_t i : sent) {
+    runs[i].next_row = row;
+    row += runs[i].left;
+  }
+  return runs;
+}
 
+int64_t RowsFor(const TokenSplit& split, ExpertId expert, WorkerRank source,
+                WorkerRank worker) {
+  for (const SourceShare& part : split.Of(expert, source)) {
+    if (part.worker == worker) return part.tokens;
+  }
+  return 0;
+}
+
+// Experts that `me` computes tokens of.
+void AddBatches(const TokenSplit& split, WorkerRank me, TokenLayout& layout) {
+  for (int32_t e = 0; e < split.num_experts(); ++e) {
+    int64_t rows = 0;
+    for (int32_t source = 0; source < split.num_workers(); ++source) {
+      rows += RowsFor(split, ExpertId(e), WorkerRank(source), me);
+    }
+    if (rows == 0) continue;
+    layout.experts.emplace_back(e);
+    layout.rows_of_batch.push_back(rows);
+  }
+}
+
+}  // namespace
+
+SendOrder OrderRows(absl::Span<const int64_t> expert_of_choice,
+                    const TokenSplit& split, WorkerRank me) {
+  std::vector<Run> runs = RunsOf(split, me);
+  // [E]: the run that takes the expert's next choice.
+  std::vector<size_t> run_of_expert(static_cast<size_t>(split.num_experts()));
+  for (size_t i = runs.size(); i-- > 0;) {
+    run_of_expert[runs[i].expert.index()] = i;
+  }
   SendOrder order;
   order.row_of_choice.resize(expert_of_choice.size());
   order.choice_of_row.resize(expert_of_choice.size());
   for (size_t choice = 0; choice < expert_of_choice.size(); ++choice) {
-    const int64_t at =
-        next_row[static_cast<size_t>(expert_of_choice[choice])]++;
-    order.row_of_choice[choice] = at;
-    order.choice_of_row[static_cast<size_t>(at)] = static_cast<int64_t>(choice);
+    size_t& at = run_of_expert[static_cast<size_t>(expert_of_choice[choice])];
+    if (runs[at].left == 0) ++at;
+    --runs[at].left;
+    const int64_t row = runs[at].next_row++;
+    order.row_of_choice[choice] = row;
+    order.choice_of_row[static_cast<size_t>(row)] =
+        static_cast<int64_t>(choice);
   }
   return order;
 }
 
-TokenLayout MakeTokenLayout(const LoadMatrix& tokens,
-                            absl::Span<const WorkerRank> worker_of_expert,
-                            WorkerRank me) {
+TokenLayout MakeTokenLayout(const TokenSplit& split, WorkerRank me) {
   TokenLayout layout;
-  layout.send_rows.resize(static_cast<size_t>(tokens.num_workers()));
-  layout.receive_rows.resize(static_cast<size_t>(tokens.num_workers()));
-  for (size_t i = 0; i < worker_of_expert.size(); ++i) {
-    const ExpertId expert(static_cast<int32_t>(i));
-    layout.send_rows[worker_of_expert[i].index()] += tokens.At(me, expert);
-    if (worker_of_expert[i] == me) layout.experts.push_back(expert);
+  layout.send_rows.resize(static_cast<size_t>(split.num_workers()));
+  layout.receive_rows.resize(static_cast<size_t>(split.num_workers()));
+  for (int32_t e = 0; e < split.num_experts(); ++e) {
+    for (const SourceShare& part : split.Of(ExpertId(e), me)) {
+      layout.send_rows[part.worker.index()] += part.tokens;
+    }
   }
-  layout.rows_of_batch.resize(layout.experts.size());
+  AddBatches(split, me, layout);
+  std::vector<int64_t> next_row(layout.experts.size());
   int64_t buffer_row = 0;
-  for (int32_t source = 0; source < tokens.num_workers(); ++source) {
+  for (int32_t source = 0; source < split.num_workers(); ++source) {
     for (size_t batch = 0; batch < layout.experts.size(); ++batch) {
-      const int64_t rows = tokens.At(WorkerRank(source), layout.experts[batch]);
+      const int64_t rows =
+          RowsFor(split, layout.experts[batch], WorkerRank(source), me);
       if (rows == 0) continue;
-      layout.segments.push_back(
-          {batch, layout.rows_of_batch[batch], buffer_row, rows});
-      layout.rows_of_batch[batch] += rows;
+      layout.segments.push_back({batch, next_row[batch], buffer_row, rows});
+      next_row[batch] += rows;
       buffer_row += rows;
       layout.receive_rows[static_cast<size_t>(source)] += rows;
     }

@@ -7,28 +7,31 @@
 
 #include "absl/types/span.h"
 #include "common/ids.h"
-#include "common/planning/load_matrix.h"
+#include "common/planning/token_split.h"
 
 namespace balancemoe::worker {
 
 // Where this worker's tokens travel. A row is one (token, choice); `choice`
 // counts them as the router names them, token * K + k.
 //
-// Rows are sent ordered by computing worker, then expert, then choice.
+// Rows are sent ordered by computing worker, then expert, then choice. Where
+// several workers compute an expert's tokens, the first choices go to the
+// lowest rank.
 struct SendOrder {
   // [T * K] each, inverse of each other.
   std::vector<int64_t> row_of_choice;
   std::vector<int64_t> choice_of_row;
 };
 
-// `expert_of_choice` is [T * K], `worker_of_expert` [E].
+// `expert_of_choice`, [T * K], must hold as many choices of each expert as
+// `split` has tokens that worker `me` routed to it.
 SendOrder OrderRows(absl::Span<const int64_t> expert_of_choice,
-                    absl::Span<const WorkerRank> worker_of_expert,
-                    int32_t num_workers);
+                    const TokenSplit& split, WorkerRank me);
 
 // Which rows a worker exchanges, and how what it receives becomes batches of
 // experts: by source worker and expert in the buffer, by expert and then source
-// worker in the batches, so that a batch is the same wherever it is computed.
+// worker in the batches, so that a whole expert's batch is the same wherever it
+// is computed.
 struct TokenLayout {
   // Equal rows of the buffer and of a batch.
   struct Segment {
@@ -38,7 +41,8 @@ struct TokenLayout {
     int64_t rows = 0;
   };
 
-  // Experts computed here, ascending, and their rows from all workers.
+  // Experts that this worker computes tokens of, ascending, and how many from
+  // all workers; at least one each.
   std::vector<ExpertId> experts;
   std::vector<int64_t> rows_of_batch;
   // [W]
@@ -48,10 +52,8 @@ struct TokenLayout {
   std::vector<Segment> segments;
 };
 
-// What `tokens` and the computing workers, [E], mean for worker `me`.
-TokenLayout MakeTokenLayout(const LoadMatrix& tokens,
-                            absl::Span<const WorkerRank> worker_of_expert,
-                            WorkerRank me);
+// What `split` means for worker `me`.
+TokenLayout MakeTokenLayout(const TokenSplit& split, WorkerRank me);
 
 }  // namespace balancemoe::worker
 

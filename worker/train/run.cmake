@@ -8,6 +8,7 @@ balancemoe_library(
     embedded_coordinator.h
     energy_meter.h
     local_workers.h
+    loss_agreement.h
     measured_profile.h
     process_usage.h
     progress_bar.h
@@ -27,6 +28,7 @@ balancemoe_library(
     embedded_coordinator.cc
     energy_meter.cc
     local_workers.cc
+    loss_agreement.cc
     measured_profile.cc
     process_usage.cc
     progress_bar.cc
@@ -46,7 +48,7 @@ if(NOT BALANCEMOE_WITH_TORCH)
   return()
 endif()
 
-foreach(name cost_model_file demo_report measured_profile quota_routing text_corpus train_options train_report)
+foreach(name cost_model_file demo_report loss_agreement measured_profile quota_routing text_corpus train_options train_report)
   balancemoe_test(${name}_test.cc DEPS balancemoe::train_run
                   balancemoe::test_fixtures)
 endforeach()

@@ -23,8 +23,12 @@ struct LayerFigures {
   double transport_cpu_us = 0;
   // Assignments that this worker computed.
   int64_t tokens_computed = 0;
-  // Experts that this worker lent or borrowed.
+  // Of those, the ones of borrowed experts.
+  int64_t tokens_borrowed = 0;
+  // Lends of which this worker was one end, and those of them whose borrower
+  // computed only a part of the tokens.
   int64_t lends = 0;
+  int64_t lends_in_part = 0;
   // Sent by this worker.
   int64_t transfer_bytes = 0;
 };

@@ -209,12 +209,15 @@ void AddImbalance(absl::Span<const StepRecord> steps, Json& report) {
 
 void AddTransfers(absl::Span<const StepRecord> steps, Json& report) {
   int64_t lends = 0;
-  int64_t transfer_bytes = 0;
+  LayerFigures sums;
   WorkerFigures plans;
   for (const StepRecord& step : steps) {
     lends += Lends(step);
     for (const LayerFigures& layer : step.layers) {
-      transfer_bytes += layer.transfer_bytes;
+      sums.lends_in_part += layer.lends_in_part;
+      sums.tokens_computed += layer.tokens_computed;
+      sums.tokens_borrowed += layer.tokens_borrowed;
+      sums.transfer_bytes += layer.transfer_bytes;
     }
     plans.plans_used += step.workers[0].plans_used;
     plans.plans_none += step.workers[0].plans_none;
@@ -223,7 +226,13 @@ void AddTransfers(absl::Span<const StepRecord> steps, Json& report) {
   }
   report["moves"] = 0;
   report["lends"] = lends;
-  report["transfer_bytes"] = transfer_bytes;
+  // Both ends count each.
+  report["lends_in_part"] = sums.lends_in_part / 2;
+  report["borrowed_token_share"] =
+      sums.tokens_computed == 0 ? 0.0
+                                : static_cast<double>(sums.tokens_borrowed) /
+                                      static_cast<double>(sums.tokens_computed);
+  report["transfer_bytes"] = sums.transfer_bytes;
   report["plans"] = {{"used", plans.plans_used},
                      {"none", plans.plans_none},
                      {"late", plans.plans_late},

@@ -73,6 +73,8 @@ TEST(TrainReportTest, HasEveryKeyOfTheContract) {
                           "imbalance",
                           "moves",
                           "lends",
+                          "lends_in_part",
+                          "borrowed_token_share",
                           "transfer_bytes",
                           "plans",
                           "predicted_over_measured",
@@ -108,6 +110,22 @@ TEST(TrainReportTest, WarmUpCountsForTotalsButNotForTimes) {
   EXPECT_EQ(report["transfer_bytes"], 256);
   EXPECT_EQ(report["plans"]["used"], 4);
   EXPECT_EQ(report["loss"].size(), 2u);
+}
+
+TEST(TrainReportTest, PartsOfExpertsAreToldFromWholeOnes) {
+  // Worker 0 lends twice; worker 1 computes a part of one of the experts.
+  StepRecord step = Step(2, 10, 1);
+  for (const size_t end : {0, 2}) {
+    step.layers[end].lends = 2;
+    step.layers[end].lends_in_part = 1;
+  }
+  step.layers[2].tokens_borrowed = 9;
+
+  const auto report = Report({step}, 0);
+
+  EXPECT_EQ(report["lends"], 2);
+  EXPECT_EQ(report["lends_in_part"], 1);
+  EXPECT_DOUBLE_EQ(report["borrowed_token_share"], 9.0 / 60);
 }
 
 TEST(TrainReportTest, ForecastIsComparedWithThePlannedLayersAlone) {

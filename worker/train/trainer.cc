@@ -52,7 +52,9 @@ LayerFigures FiguresOf(const MoeLayerTimes& times) {
   figures.predicted_us = times.predicted_us;
   figures.transport_cpu_us = us(times.other_threads_cpu);
   figures.tokens_computed = times.tokens_computed;
+  figures.tokens_borrowed = times.tokens_borrowed;
   figures.lends = times.lends;
+  figures.lends_in_part = times.lends_in_part;
   figures.transfer_bytes = times.transfer_bytes;
   return figures;
 }

@@ -16,6 +16,7 @@
 #include "common/status_macros.h"
 #include "tests/fixtures/status_matchers.h"
 #include "worker/agent/local_agent.h"
+#include "worker/train/loss_agreement.h"
 #include "worker/train/train_job.h"
 #include "worker/transport/local_rendezvous.h"
 #include "worker/transport/loopback/loopback_hub.h"
@@ -151,6 +152,42 @@ INSTANTIATE_TEST_SUITE_P(
                          Imbalanced(OddSizes(), 2.1)},
         SameLearningCase{"TheGatesOwnChoice", 2, Skewed()}),
     [](const auto& test_case) { return test_case.param.name; });
+
+class SplitExpertsTest : public ::testing::TestWithParam<std::string> {};
+
+TEST_P(SplitExpertsTest, RunStaysNearTheOneWithoutLendsAndRepeatsToTheBit) {
+  for (const int32_t workers : {2, 4}) {
+    SCOPED_TRACE(workers);
+    TrainOptions options = Imbalanced(SmallModel(), 1.6);
+    options.steps = 20;
+    options.lr = 1e-3;
+    options.policy = "static";
+    const Report alone = Train(options, workers);
+    options.policy = GetParam();
+    const Report split = Train(options, workers);
+    const Report again = Train(options, workers);
+
+    ASSERT_TRUE(alone.is_object() && split.is_object() && again.is_object());
+    EXPECT_GE(split["lends_in_part"], options.steps);
+    EXPECT_GT(split["borrowed_token_share"], 0.05);
+    EXPECT_LT(split["imbalance"]["mean"], alone["imbalance"]["mean"]);
+    EXPECT_LT(LargestDifference(alone["loss"].get<std::vector<float>>(),
+                                split["loss"].get<std::vector<float>>()),
+              1e-5);
+    EXPECT_LT(split["loss"].back(), split["loss"].front());
+    EXPECT_EQ(split["loss_sha256"], again["loss_sha256"]);
+    EXPECT_EQ(split["parameters_sha256"], again["parameters_sha256"]);
+    EXPECT_EQ(split["optimizer_sha256"], again["optimizer_sha256"]);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Inline, SplitExpertsTest,
+                         ::testing::Values("adaptive@inline", "fastermoe",
+                                           "llep", "ultraep"),
+                         [](const auto& test_case) {
+                           return test_case.param.substr(
+                               0, test_case.param.find('@'));
+                         });
 
 TEST(TrainerTest, QuotaGivesTheAskedImbalanceInEveryStep) {
   TrainOptions options = Imbalanced(SmallModel(), 1.5);

@@ -12,12 +12,13 @@
 
 namespace balancemoe::worker {
 
-// Chooses lends; must give the same on every worker.
+// Chooses lends, with exact tokens or kAllTokens; must give the same on every
+// worker.
 using LendChooser = std::function<std::vector<Lend>(
     Iteration iteration, LayerId layer, const LayerRouting& routing)>;
 
-// An agent whose lends a test chooses, whether they make sense or not.
-// Everything else is done by `agent`.
+// An agent whose lends a test chooses, whether they make sense or not; without
+// a chooser, `agent`'s policy does. Everything else is done by `agent`.
 class LendingAgent final : public Agent {
  public:
   LendingAgent(std::unique_ptr<Agent> agent, LendChooser chooser)
@@ -34,11 +35,13 @@ class LendingAgent final : public Agent {
   absl::StatusOr<LayerRouting> PlanLayer(
       LayerId layer, absl::Span<const int64_t> tokens_per_expert) override {
     auto routing = agent_->PlanLayer(layer, tokens_per_expert);
-    if (routing.ok()) {
-      routing->lends = chooser_(iteration_, layer, *routing);
-      routing->plan = PlanId(routing->lends.empty() ? 0 : 1);
-    }
-    return routing;
+    if (!routing.ok() || !chooser_) return routing;
+    LayerPlan plan;
+    plan.lends = chooser_(iteration_, layer, *routing);
+    LayerRouting chosen =
+        RouteLayer(routing->tokens, routing->home_of_expert, plan);
+    chosen.plan = PlanId(plan.lends.empty() ? 0 : 1);
+    return chosen;
   }
   void ReportOutcome(LayerId layer, const LayerTimes& times) override {
     outcomes_.emplace_back(layer, times);

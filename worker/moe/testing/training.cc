@@ -20,6 +20,7 @@ class Trainer {
       : options_(options),
         agent_(agent),
         rank_(agent.transport().rank().value()) {
+    result_.tokens_computed.resize(static_cast<size_t>(options.workers));
     for (int32_t layer = 0; layer < options.layers; ++layer) {
       layers_.push_back(MoeLayer(MoeLayerOptions{.layer = LayerId(layer),
                                                  .hidden = options.hidden,
@@ -75,7 +76,12 @@ class Trainer {
     }
     loss = loss + (hidden * Values({tokens, options_.hidden}, seed + 7)).sum();
     loss.backward();
-    for (MoeLayer& layer : layers_) result_.lends += layer->last_times().lends;
+    for (MoeLayer& layer : layers_) {
+      result_.lends += layer->last_times().lends;
+      result_.lends_in_part += layer->last_times().lends_in_part;
+      result_.tokens_computed[static_cast<size_t>(rank_)] +=
+          layer->last_times().tokens_computed;
+    }
 
     const std::string at = absl::StrCat(number, ".", rank_);
     Keep(absl::StrCat("output.", at), hidden);
@@ -109,16 +115,22 @@ torch::Tensor Values(at::IntArrayRef shape, uint64_t seed) {
 TrainingResult Train(const TrainingOptions& options, LendChooser lends) {
   Mutex mutex;
   TrainingResult all;
+  all.tokens_computed.resize(static_cast<size_t>(options.workers));
   RunWorkers({.workers = options.workers,
               .layers = options.layers,
               .experts = static_cast<int32_t>(options.experts),
               .expert_bytes = ExpertShape{options.hidden, options.ffn}.bytes(),
+              .policy = options.policy,
               .lends = std::move(lends)},
              [&](LendingAgent& agent) {
                TrainingResult mine = Trainer(options, agent).Run();
                const MutexLock lock(&mutex);
                all.record.merge(std::move(mine.record));
                all.lends += mine.lends;
+               all.lends_in_part += mine.lends_in_part;
+               for (size_t i = 0; i < all.tokens_computed.size(); ++i) {
+                 all.tokens_computed[i] += mine.tokens_computed[i];
+               }
              });
   return all;
 }
@@ -135,6 +147,20 @@ void ExpectSameBits(const TrainingRecord& expected,
               0)
         << name << " differs by up to "
         << (tensor - other).abs().max().item<float>();
+  }
+}
+
+void ExpectClose(const TrainingRecord& expected, const TrainingRecord& actual,
+                 double relative) {
+  ASSERT_EQ(expected.size(), actual.size());
+  for (const auto& [name, tensor] : expected) {
+    ASSERT_TRUE(actual.contains(name)) << name;
+    const torch::Tensor& other = actual.at(name);
+    ASSERT_EQ(tensor.sizes(), other.sizes()) << name;
+    if (tensor.numel() == 0) continue;
+    EXPECT_LE((tensor - other).abs().max().item<double>(),
+              relative * tensor.abs().max().item<double>())
+        << name;
   }
 }
 

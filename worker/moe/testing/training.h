@@ -29,6 +29,8 @@ struct TrainingOptions {
   uint64_t seed = 1;
   // Instead of top-k, when given.
   Router router = {};
+  // Plans where the caller chooses no lends.
+  std::string policy = "static";
 };
 
 // Everything that training produced, by name: outputs and input gradients per
@@ -38,11 +40,14 @@ using TrainingRecord = std::map<std::string, torch::Tensor>;
 
 struct TrainingResult {
   TrainingRecord record;
-  // Experts lent and borrowed, over all workers.
+  // Over all workers, so that each lend counts twice.
   int64_t lends = 0;
+  int64_t lends_in_part = 0;
+  // Of all steps and layers, by worker: [W] each.
+  std::vector<int64_t> tokens_computed;
 };
 
-TrainingResult Train(const TrainingOptions& options, LendChooser lends);
+TrainingResult Train(const TrainingOptions& options, LendChooser lends = {});
 
 // Deterministic values in [-1, 1), by `seed`.
 torch::Tensor Values(at::IntArrayRef shape, uint64_t seed);
@@ -50,6 +55,11 @@ torch::Tensor Values(at::IntArrayRef shape, uint64_t seed);
 // Whether both records hold the same names and the same bits.
 void ExpectSameBits(const TrainingRecord& expected,
                     const TrainingRecord& actual);
+
+// Whether both hold the same names, and tensors that differ nowhere by more
+// than `relative` of their largest value.
+void ExpectClose(const TrainingRecord& expected, const TrainingRecord& actual,
+                 double relative);
 
 }  // namespace balancemoe::worker
 

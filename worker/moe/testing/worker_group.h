@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <string>
 
 #include "worker/moe/testing/lending_agent.h"
 #include "worker/transport/transport.h"
@@ -14,7 +15,8 @@ struct WorkerGroupOptions {
   int32_t layers = 1;
   int32_t experts = 4;
   int64_t expert_bytes = 0;
-  // None: no lends.
+  // Plans where `lends` does not.
+  std::string policy = "static";
   LendChooser lends = {};
   // Puts something around every worker's transport.
   std::function<TransportFactory(TransportFactory)> wrap = {};
@@ -26,9 +28,13 @@ struct WorkerGroupOptions {
 void RunWorkers(const WorkerGroupOptions& options,
                 const std::function<void(LendingAgent& agent)>& worker);
 
-// Lends drawn at random from (seed, iteration, layer): each expert with tokens
-// stays or goes to any other worker.
+// Lends drawn at random from (seed, iteration, layer): each expert stays or
+// goes to any other worker.
 LendChooser RandomLends(uint64_t seed);
+
+// The same, but in parts: any other workers borrow any numbers of an expert's
+// tokens, all of them or fewer.
+LendChooser RandomQuotas(uint64_t seed);
 
 }  // namespace balancemoe::worker
 

@@ -140,6 +140,20 @@ TEST_F(ReplayedLayerTest, LendOfTheIterationBeforeIsRenewed) {
               ElementsAre(Replica{ExpertId(1), kW1}));
 }
 
+TEST_F(ReplayedLayerTest, TopUpIsForOneIteration) {
+  ReplayedLayer::Setup setup = SetupIn("hybrid");
+  setup.choice.name = "adaptive";
+  setup.profile.intra_node = {5, 20};
+  ReplayedLayer layer(setup, policy_, clock_);
+  const LoadMatrix tokens = Tokens({4000, 4000, 0, 0});
+  layer.Next(Iteration(1), tokens);
+
+  // The plan has nothing; the exact counts have.
+  EXPECT_GT(layer.Next(Iteration(2), tokens).new_lends, 0);
+  EXPECT_GT(layer.Next(Iteration(3), tokens).new_lends, 0);
+  EXPECT_THAT(policy_.seen.back().replicas, IsEmpty());
+}
+
 TEST_F(ReplayedLayerTest, ReplicaWithoutTokensReturnsNoGradient) {
   policy_.script = [](const LayerSnapshot&) { return LendOf(0); };
   ReplayedLayer layer(SetupIn("inline"), policy_, clock_);

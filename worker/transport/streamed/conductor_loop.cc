@@ -47,9 +47,9 @@ void ConductorLoop::Run() {
 
 void ConductorLoop::Step() {
   std::vector<pollfd> waiting = {
-      {.fd = ending_ ? -1 : woken_.descriptor(), .events = POLLIN}};
+      {.fd = ending_ ? -1 : woken_.descriptor(), .events = POLLIN, .revents = 0}};
   for (const ControlSocket& socket : sockets_) {
-    waiting.push_back({.fd = socket.descriptor(), .events = POLLIN});
+    waiting.push_back({.fd = socket.descriptor(), .events = POLLIN, .revents = 0});
   }
   const absl::Duration left =
       std::min(state_.NextTick(), deadline_) - clock_.Now();

@@ -6,8 +6,11 @@
 
 namespace balancemoe::worker {
 
-ControlLoop::ControlLoop(ControlSocket socket, Listener listener)
-    : listener_(std::move(listener)), socket_(std::move(socket)) {
+ControlLoop::ControlLoop(ControlSocket socket, absl::Duration silence,
+                         Listener listener)
+    : silence_(silence),
+      listener_(std::move(listener)),
+      socket_(std::move(socket)) {
   thread_ = std::thread(&ControlLoop::Run, this);
   pthread_setname_np(thread_.native_handle(), "bm-control");
 }
@@ -21,21 +24,27 @@ void ControlLoop::Tell(const ControlMessage& message) {
 
 void ControlLoop::End() {
   if (!thread_.joinable()) return;
+  ended_ = true;
   socket_.Shutdown();
   thread_.join();
 }
 
 void ControlLoop::Run() {
-  while (true) {
-    const auto message = socket_.Receive();
-    if (!message.ok()) break;
-    listener_(*message);
-    if (message->kind != ControlKind::kAbort) continue;
-    // The conductor sees it and need not wait for this worker any more.
-    socket_.Shutdown();
-    return;
+  ControlMessage last = {.kind = ControlKind::kSilence};
+  while (last.kind != ControlKind::kAbort) {
+    auto message = socket_.Receive(silence_);
+    if (ended_) return;
+    if (message.ok()) {
+      last = *std::move(message);
+    } else {
+      last = {.kind = absl::IsDeadlineExceeded(message.status())
+                          ? ControlKind::kSilence
+                          : ControlKind::kAbort};
+    }
+    listener_(last);
   }
-  listener_({.kind = ControlKind::kAbort});
+  // The conductor sees it and need not wait for this worker any more.
+  socket_.Shutdown();
 }
 
 }  // namespace balancemoe::worker

@@ -29,14 +29,16 @@ enum class ControlKind : uint32_t {
   kCollectiveGo,  // all have made the same call: issue it now
   kRound,       // {ticket, bytes at the other end}, ...: issue these together
   kGoodbye,     // the answer to kLeave, after all that came before
+  // Never sent.
+  kSilence,
   // From both.
   kAbort,       // {1 when calls differed, else 0}; text: the reason
 };
 
 struct ControlMessage {
   ControlKind kind = ControlKind::kHello;
-  std::vector<uint64_t> numbers;
-  std::string text;
+  std::vector<uint64_t> numbers = {};
+  std::string text = {};
 
   friend bool operator==(const ControlMessage&,
                          const ControlMessage&) = default;
@@ -58,8 +60,8 @@ struct CollectiveCall {
   // Of a broadcast.
   uint64_t root = 0;
   // Of an all-to-all, by rank.
-  std::vector<uint64_t> send_bytes;
-  std::vector<uint64_t> receive_bytes;
+  std::vector<uint64_t> send_bytes = {};
+  std::vector<uint64_t> receive_bytes = {};
 };
 
 // A transfer as one end calls it. A worker's transfers have tickets 0, 1, ...

@@ -42,6 +42,13 @@ void SetOption(int descriptor, int level, int name, int value) {
   setsockopt(descriptor, level, name, &value, sizeof(value));
 }
 
+// Nobody waits for long for a peer that is stopped and does not read.
+void LimitSending(int descriptor) {
+  const timeval send_timeout = {.tv_sec = 1, .tv_usec = 0};
+  setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &send_timeout,
+             sizeof(send_timeout));
+}
+
 // A dead process closes its connections; a machine that loses its power does
 // not, and is found by asking it when it has been silent.
 void Configure(int descriptor) {
@@ -50,9 +57,7 @@ void Configure(int descriptor) {
   SetOption(descriptor, IPPROTO_TCP, TCP_KEEPIDLE, 5);
   SetOption(descriptor, IPPROTO_TCP, TCP_KEEPINTVL, 2);
   SetOption(descriptor, IPPROTO_TCP, TCP_KEEPCNT, 3);
-  const timeval send_timeout = {.tv_sec = 1, .tv_usec = 0};
-  setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &send_timeout,
-             sizeof(send_timeout));
+  LimitSending(descriptor);
 }
 
 // Waits until `descriptor` can be read; false after `timeout`.
@@ -95,6 +100,8 @@ absl::StatusOr<std::pair<ControlSocket, ControlSocket>> ControlSocket::Pair() {
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
     return SystemError("socketpair");
   }
+  LimitSending(ends[0]);
+  LimitSending(ends[1]);
   return std::pair(ControlSocket(ends[0]), ControlSocket(ends[1]));
 }
 

@@ -31,7 +31,8 @@ IssueLoop::IssueLoop(Options options, DeviceStreams& streams,
   pthread_setname_np(thread_.native_handle(), "bm-issue");
 }
 
-IssueLoop::~IssueLoop() {
+void IssueLoop::End() {
+  if (!thread_.joinable()) return;
   {
     MutexLock lock(&mutex_);
     ended_ = true;

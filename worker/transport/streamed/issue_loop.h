@@ -50,12 +50,14 @@ class IssueLoop {
   IssueLoop(Options options, DeviceStreams& streams,
             std::unique_ptr<StreamCommunicators> communicators,
             const AbortSignal& abort);
-  // Waits for what is under way, or until `abort` is raised.
-  ~IssueLoop();
+  ~IssueLoop() { End(); }
 
   void Add(std::unique_ptr<IssueTask> task) ABSL_LOCKS_EXCLUDED(mutex_);
   // To be called after `abort` was raised.
   void Wake() ABSL_LOCKS_EXCLUDED(mutex_);
+  // Waits for all tasks, or until `abort` is raised, and gives the
+  // communicators back. Later tasks are not carried out.
+  void End() ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
   struct UnderWay {

@@ -14,10 +14,11 @@
 include(GNUInstallDirs)
 
 function(_balancemoe_common_settings target torch)
-  target_compile_options(
-    ${target}
-    PRIVATE -Wall -Wextra -Wshadow -Wnon-virtual-dtor
-            $<$<BOOL:${BALANCEMOE_WARNINGS_AS_ERRORS}>:-Werror>)
+  # nvcc, which compiles CUDA, knows none of these.
+  set(warnings -Wall -Wextra -Wshadow -Wnon-virtual-dtor
+               $<$<BOOL:${BALANCEMOE_WARNINGS_AS_ERRORS}>:-Werror>)
+  target_compile_options(${target}
+                         PRIVATE "$<$<COMPILE_LANGUAGE:CXX>:${warnings}>")
   if(torch)
     # The precompiled header is made for libraries; a program, which CMake would
     # compile with -fPIE, could not use it.

@@ -38,7 +38,6 @@ CollectiveTask::CollectiveTask(Work work, DeviceStreams& streams,
 
 absl::StatusOr<std::shared_ptr<StreamEvent>> CollectiveTask::Issue(
     StreamCommunicators& communicators, const AbortSignal& abort) {
-  if (work_.issue == nullptr) return nullptr;
   BMOE_RETURN_IF_ERROR(
       streams_.LaneWaits(StreamLane::kCollectives, *work_.after));
   BMOE_RETURN_IF_ERROR(work_.issue(communicators, abort));

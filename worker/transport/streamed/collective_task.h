@@ -55,6 +55,7 @@ class CollectiveTask final : public IssueTask {
   CollectiveTask(Work work, DeviceStreams& streams,
                  std::shared_ptr<CollectiveOutcome> outcome);
 
+  bool HasWork() const override { return work_.issue != nullptr; }
   absl::StatusOr<std::shared_ptr<StreamEvent>> Issue(
       StreamCommunicators& communicators, const AbortSignal& abort) override;
   void Finish(const absl::Status& status) override;

@@ -91,7 +91,6 @@ void IssueLoop::Issue(std::unique_ptr<IssueTask> task) {
     under_way_.push_back({std::move(task), nullptr, clock_.Now()});
     return Fail(event.status().message());
   }
-  if (*event == nullptr) return task->Finish(absl::OkStatus());
   under_way_.push_back({std::move(task), *std::move(event), clock_.Now()});
 }
 

@@ -18,19 +18,23 @@
 
 namespace balancemoe::worker {
 
-// A collective, or a round of transfers. Both functions are called on the issue
-// loop's thread.
+// A collective, or a round of transfers.
 class IssueTask {
  public:
   virtual ~IssueTask() = default;
 
-  // Puts the work on its lane and returns an event after it; null when there
-  // was nothing to do. An error aborts the group.
+  // Whether there is anything to issue. A barrier, or a transfer without bytes,
+  // is over as soon as all agree on it.
+  virtual bool HasWork() const = 0;
+
+  // Puts the work on its lane and returns an event after it. An error aborts
+  // the group. On the issue loop's thread.
   virtual absl::StatusOr<std::shared_ptr<StreamEvent>> Issue(
       StreamCommunicators& communicators, const AbortSignal& abort) = 0;
 
   // Called once, when no buffer is in use any more, with how the work went;
-  // also for work that was never issued.
+  // also for work that was never issued. On the issue loop's thread, or, when
+  // there is nothing to issue, on any.
   virtual void Finish(const absl::Status& status) = 0;
 };
 
@@ -52,6 +56,7 @@ class IssueLoop {
             const AbortSignal& abort);
   ~IssueLoop() { End(); }
 
+  // `task` has work, unless `abort` is raised.
   void Add(std::unique_ptr<IssueTask> task) ABSL_LOCKS_EXCLUDED(mutex_);
   // To be called after `abort` was raised.
   void Wake() ABSL_LOCKS_EXCLUDED(mutex_);

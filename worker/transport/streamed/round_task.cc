@@ -1,5 +1,6 @@
 #include "worker/transport/streamed/round_task.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -21,6 +22,10 @@ RoundTask::RoundTask(std::vector<Entry> entries, DeviceStreams& streams,
     : entries_(std::move(entries)),
       streams_(streams),
       on_corruption_(std::move(on_corruption)) {}
+
+bool RoundTask::HasWork() const {
+  return std::any_of(entries_.begin(), entries_.end(), Moves);
+}
 
 absl::Status RoundTask::ChecksumBytes(const StartedTransfer& transfer) {
   return streams_.Checksum(kLane, transfer.buffer.device(), transfer.bytes,
@@ -44,8 +49,6 @@ std::vector<StreamMessage> RoundTask::Messages() const {
 
 absl::StatusOr<std::shared_ptr<StreamEvent>> RoundTask::Issue(
     StreamCommunicators& communicators, const AbortSignal& abort) {
-  const std::vector<StreamMessage> messages = Messages();
-  if (messages.empty()) return nullptr;
   for (const Entry& entry : entries_) {
     if (!Moves(entry)) continue;
     BMOE_RETURN_IF_ERROR(streams_.LaneWaits(kLane, *entry.transfer.after));
@@ -53,7 +56,7 @@ absl::StatusOr<std::shared_ptr<StreamEvent>> RoundTask::Issue(
       BMOE_RETURN_IF_ERROR(ChecksumBytes(entry.transfer));
     }
   }
-  BMOE_RETURN_IF_ERROR(communicators.Exchange(kLane, messages, abort));
+  BMOE_RETURN_IF_ERROR(communicators.Exchange(kLane, Messages(), abort));
   for (const Entry& entry : entries_) {
     if (!Moves(entry) || entry.transfer.sends()) continue;
     BMOE_RETURN_IF_ERROR(ChecksumBytes(entry.transfer));

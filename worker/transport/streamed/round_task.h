@@ -31,6 +31,7 @@ class RoundTask final : public IssueTask {
   RoundTask(std::vector<Entry> entries, DeviceStreams& streams,
             OnCorruption on_corruption);
 
+  bool HasWork() const override;
   absl::StatusOr<std::shared_ptr<StreamEvent>> Issue(
       StreamCommunicators& communicators, const AbortSignal& abort) override;
   void Finish(const absl::Status& status) override;

@@ -161,33 +161,46 @@ void StreamedGroup::OnMessage(const ControlMessage& message) {
     default:
       break;
   }
+  std::unique_ptr<IssueTask> task;
+  {
+    MutexLock lock(&mutex_);
+    if (message.kind == ControlKind::kGroupId) {
+      group_id_ = message.text;
+      has_group_id_ = true;
+    }
+    if (message.kind == ControlKind::kReady) ready_ = true;
+    if (message.kind == ControlKind::kGoodbye) goodbye_ = true;
+    if (message.kind == ControlKind::kCollectiveGo && call_.has_value()) {
+      task = std::move(call_->task);
+      call_.reset();
+    }
+    changed_.NotifyAll();
+  }
+  if (task != nullptr) CarryOut(std::move(task));
+}
+
+void StreamedGroup::CarryOut(std::unique_ptr<IssueTask> task) {
+  // At once: an abort that follows must not overtake what all agreed on.
+  if (!task->HasWork()) return task->Finish(absl::OkStatus());
   MutexLock lock(&mutex_);
-  if (message.kind == ControlKind::kGroupId) {
-    group_id_ = message.text;
-    has_group_id_ = true;
-  }
-  if (message.kind == ControlKind::kReady) ready_ = true;
-  if (message.kind == ControlKind::kGoodbye) goodbye_ = true;
-  if (message.kind == ControlKind::kCollectiveGo && call_.has_value()) {
-    issue_loop_->Add(std::move(call_->task));
-    call_.reset();
-  }
-  changed_.NotifyAll();
+  issue_loop_->Add(std::move(task));
 }
 
 void StreamedGroup::OnRound(const ControlMessage& message) {
   std::vector<RoundTask::Entry> entries;
-  MutexLock lock(&mutex_);
-  for (size_t i = 0; i + 1 < message.numbers.size(); i += 2) {
-    const auto waiting = transfers_.find(message.numbers[i]);
-    // Given up meanwhile.
-    if (waiting == transfers_.end()) continue;
-    entries.push_back(
-        {std::move(waiting->second.transfer), message.numbers[i + 1]});
-    transfers_.erase(waiting);
+  {
+    MutexLock lock(&mutex_);
+    for (size_t i = 0; i + 1 < message.numbers.size(); i += 2) {
+      const auto waiting = transfers_.find(message.numbers[i]);
+      // Given up meanwhile.
+      if (waiting == transfers_.end()) continue;
+      entries.push_back(
+          {std::move(waiting->second.transfer), message.numbers[i + 1]});
+      transfers_.erase(waiting);
+    }
   }
   if (entries.empty()) return;
-  issue_loop_->Add(std::make_unique<RoundTask>(
+  CarryOut(std::make_unique<RoundTask>(
       std::move(entries), device_.streams(),
       [this](absl::string_view reason) { Abort(reason); }));
 }

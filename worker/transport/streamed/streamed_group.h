@@ -94,6 +94,8 @@ class StreamedGroup {
   void OnRound(const ControlMessage& message) ABSL_LOCKS_EXCLUDED(mutex_);
   void OnAbort(const ControlMessage& message) ABSL_LOCKS_EXCLUDED(mutex_);
   void OnSilence() ABSL_LOCKS_EXCLUDED(mutex_);
+  // The conductor says that it is the turn of `task`.
+  void CarryOut(std::unique_ptr<IssueTask> task) ABSL_LOCKS_EXCLUDED(mutex_);
   // Hands what waits for the conductor to the issue loop, which fails it.
   void GiveUpWaiting() ABSL_LOCKS_EXCLUDED(mutex_);
 

@@ -102,6 +102,11 @@ function(balancemoe_test)
       ENVIRONMENT
       "BALANCEMOE_SOURCE_DIR=${PROJECT_SOURCE_DIR};BALANCEMOE_BIN_DIR=${CMAKE_RUNTIME_OUTPUT_DIRECTORY};${ARG_ENVIRONMENT}"
   )
+  if(ARG_LABEL STREQUAL gpu)
+    # What such a test says before it skips everything.
+    set_tests_properties(${ARG_NAME} PROPERTIES SKIP_REGULAR_EXPRESSION
+                                                "needs a GPU: ")
+  endif()
 endfunction()
 
 function(balancemoe_proto)

@@ -17,18 +17,13 @@ absl::Status CudaStatus(cudaError_t error, absl::string_view what) {
 absl::Status CheckCudaDevice(int device) {
   int devices = 0;
   const absl::Status counted =
-      CudaStatus(cudaGetDeviceCount(&devices), "counting GPUs");
+      CudaStatus(cudaGetDeviceCount(&devices), "no GPU");
   if (!counted.ok()) return absl::FailedPreconditionError(counted.message());
   if (device >= 0 && device < devices) return absl::OkStatus();
   return absl::FailedPreconditionError(
       absl::StrCat("GPU ", device, ": this machine has ", devices));
 }
 
-ScopedCudaDevice::ScopedCudaDevice(int device) {
-  cudaGetDevice(&previous_);
-  cudaSetDevice(device);
-}
-
-ScopedCudaDevice::~ScopedCudaDevice() { cudaSetDevice(previous_); }
+void UseCudaDevice(int device) { cudaSetDevice(device); }
 
 }  // namespace balancemoe::worker

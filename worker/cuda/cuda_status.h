@@ -17,17 +17,9 @@ absl::Status CudaStatus(cudaError_t error, absl::string_view what);
 // Errors: FailedPrecondition, with the reason: no driver, no such GPU.
 absl::Status CheckCudaDevice(int device);
 
-// Makes `device` the calling thread's while it lives.
-class ScopedCudaDevice {
- public:
-  explicit ScopedCudaDevice(int device);
-  ~ScopedCudaDevice();
-  ScopedCudaDevice(const ScopedCudaDevice&) = delete;
-  ScopedCudaDevice& operator=(const ScopedCudaDevice&) = delete;
-
- private:
-  int previous_ = 0;
-};
+// Makes `device` the calling thread's. It stays that: to go back to one that
+// the thread never asked for would reserve memory on it.
+void UseCudaDevice(int device);
 
 }  // namespace balancemoe::worker
 

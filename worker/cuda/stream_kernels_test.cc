@@ -40,7 +40,7 @@ class StreamKernelsTest : public ::testing::Test {
  protected:
   void SetUp() override {
     const absl::Status device = CheckCudaDevice(0);
-    if (!device.ok()) GTEST_SKIP() << device.message();
+    if (!device.ok()) GTEST_SKIP() << "needs a GPU: " << device.message();
   }
 
   static uint64_t ChecksumOf(const void* from, size_t bytes) {

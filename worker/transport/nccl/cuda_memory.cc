@@ -7,7 +7,7 @@
 namespace balancemoe::worker {
 
 bool CudaMemory::OnDevice(const void* address) const {
-  const ScopedCudaDevice device(device_);
+  UseCudaDevice(device_);
   cudaPointerAttributes attributes = {};
   if (!CudaStatus(cudaPointerGetAttributes(&attributes, address), "").ok()) {
     return false;
@@ -19,20 +19,19 @@ bool CudaMemory::OnDevice(const void* address) const {
 
 absl::StatusOr<std::byte*> CudaMemory::Allocate(MemoryPlace place,
                                                 size_t bytes) {
-  const ScopedCudaDevice device(device_);
+  UseCudaDevice(device_);
   void* memory = nullptr;
   const cudaError_t error =
       place == MemoryPlace::kDevice
           ? cudaMalloc(&memory, bytes)
           : cudaHostAlloc(&memory, bytes, cudaHostAllocMapped);
-  BMOE_RETURN_IF_ERROR(
-      CudaStatus(error, absl::StrCat("GPU ", device_, ": ", bytes,
-                                     " bytes for staging")));
+  BMOE_RETURN_IF_ERROR(CudaStatus(
+      error, absl::StrCat("GPU ", device_, ": ", bytes, " bytes for staging")));
   return static_cast<std::byte*>(memory);
 }
 
 void CudaMemory::Free(MemoryPlace place, std::byte* memory) {
-  const ScopedCudaDevice device(device_);
+  UseCudaDevice(device_);
   if (place == MemoryPlace::kDevice) {
     cudaFree(memory);
   } else {
@@ -42,7 +41,7 @@ void CudaMemory::Free(MemoryPlace place, std::byte* memory) {
 
 absl::Status CudaMemory::CopyIn(std::byte* device,
                                 absl::Span<const std::byte> host) {
-  const ScopedCudaDevice on(device_);
+  UseCudaDevice(device_);
   BMOE_RETURN_IF_ERROR(
       CudaStatus(cudaMemcpyAsync(device, host.data(), host.size(),
                                  cudaMemcpyHostToDevice, copies_),
@@ -52,7 +51,7 @@ absl::Status CudaMemory::CopyIn(std::byte* device,
 
 absl::Status CudaMemory::CopyOut(absl::Span<std::byte> host,
                                  const std::byte* device) {
-  const ScopedCudaDevice on(device_);
+  UseCudaDevice(device_);
   BMOE_RETURN_IF_ERROR(
       CudaStatus(cudaMemcpyAsync(host.data(), device, host.size(),
                                  cudaMemcpyDeviceToHost, copies_),

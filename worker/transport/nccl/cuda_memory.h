@@ -18,8 +18,7 @@ class CudaMemory final : public DeviceMemory {
       : device_(device), copies_(copies) {}
 
   bool OnDevice(const void* address) const override;
-  absl::StatusOr<std::byte*> Allocate(MemoryPlace place,
-                                      size_t bytes) override;
+  absl::StatusOr<std::byte*> Allocate(MemoryPlace place, size_t bytes) override;
   void Free(MemoryPlace place, std::byte* memory) override;
   absl::Status CopyIn(std::byte* device,
                       absl::Span<const std::byte> host) override;

@@ -53,7 +53,7 @@ absl::Status Launched(int error, absl::string_view what) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<CudaStreams>> CudaStreams::Create(int device) {
-  const ScopedCudaDevice on(device);
+  UseCudaDevice(device);
   std::unique_ptr<CudaStreams> streams(new CudaStreams(device));
   int least = 0;
   int greatest = 0;
@@ -62,23 +62,22 @@ absl::StatusOr<std::unique_ptr<CudaStreams>> CudaStreams::Create(int device) {
                  "asking for priorities of streams"));
   for (cudaStream_t* stream :
        {&streams->lanes_[0], &streams->lanes_[1], &streams->copies_}) {
-    BMOE_RETURN_IF_ERROR(
-        CudaStatus(cudaStreamCreateWithPriority(stream, cudaStreamNonBlocking,
-                                                greatest),
-                   "creating a stream"));
+    BMOE_RETURN_IF_ERROR(CudaStatus(
+        cudaStreamCreateWithPriority(stream, cudaStreamNonBlocking, greatest),
+        "creating a stream"));
   }
   return streams;
 }
 
 CudaStreams::~CudaStreams() {
-  const ScopedCudaDevice on(device_);
+  UseCudaDevice(device_);
   for (const cudaStream_t stream : {lanes_[0], lanes_[1], copies_}) {
     if (stream != nullptr) cudaStreamDestroy(stream);
   }
 }
 
 void CudaStreams::Drain(absl::Duration timeout) {
-  const ScopedCudaDevice on(device_);
+  UseCudaDevice(device_);
   const SteadyClock clock;
   const absl::Time deadline = clock.Now() + timeout;
   for (const cudaStream_t stream : lanes_) {
@@ -93,55 +92,55 @@ void CudaStreams::Drain(absl::Duration timeout) {
 
 absl::Status CudaStreams::Copy(StreamLane lane, std::byte* to,
                                const std::byte* from, size_t bytes) {
-  const ScopedCudaDevice on(device_);
-  return CudaStatus(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice,
-                                    of(lane)),
-                    "copying on the GPU");
+  UseCudaDevice(device_);
+  return CudaStatus(
+      cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, of(lane)),
+      "copying on the GPU");
 }
 
 absl::Status CudaStreams::SumInRankOrder(StreamLane lane, float* sum,
                                          const float* parts, size_t count,
                                          int32_t ranks) {
-  const ScopedCudaDevice on(device_);
+  UseCudaDevice(device_);
   return Launched(LaunchSumInRankOrder(sum, parts, count, ranks, of(lane)),
                   "summing on the GPU");
 }
 
 absl::Status CudaStreams::Checksum(StreamLane lane, const std::byte* from,
                                    size_t bytes, uint64_t* checksum) {
-  const ScopedCudaDevice on(device_);
+  UseCudaDevice(device_);
   return Launched(LaunchChecksum(from, bytes, checksum, of(lane)),
                   "checksum on the GPU");
 }
 
 absl::Status CudaStreams::Compare(StreamLane lane, const uint64_t* one,
                                   const uint64_t* other, uint64_t* equal) {
-  const ScopedCudaDevice on(device_);
+  UseCudaDevice(device_);
   return Launched(LaunchCompare(one, other, equal, of(lane)),
                   "comparing on the GPU");
 }
 
 absl::Status CudaStreams::LaneWaits(StreamLane lane, const StreamEvent& event) {
-  const ScopedCudaDevice on(device_);
+  UseCudaDevice(device_);
   return CudaStatus(cudaStreamWaitEvent(of(lane), EventOf(event), 0),
                     "waiting for an event");
 }
 
 absl::StatusOr<std::shared_ptr<StreamEvent>> CudaStreams::Record(
     StreamLane lane) {
-  const ScopedCudaDevice on(device_);
+  UseCudaDevice(device_);
   return CudaEvent::RecordOn(of(lane));
 }
 
 absl::StatusOr<std::shared_ptr<StreamEvent>> CudaStreams::RecordOn(
     ComputeStream stream) {
-  const ScopedCudaDevice on(device_);
+  UseCudaDevice(device_);
   return CudaEvent::RecordOn(StreamOf(stream));
 }
 
 absl::Status CudaStreams::StreamWaits(ComputeStream stream,
                                       const StreamEvent& event) {
-  const ScopedCudaDevice on(device_);
+  UseCudaDevice(device_);
   return CudaStatus(cudaStreamWaitEvent(StreamOf(stream), EventOf(event), 0),
                     "waiting for an event");
 }

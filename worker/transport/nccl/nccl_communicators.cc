@@ -11,8 +11,8 @@ namespace {
 
 // Between two looks at a communicator.
 constexpr absl::Duration kPollInterval = absl::Microseconds(20);
-// How long kernels may take to see that they are aborted. The GPU may first have
-// to come to them, through computation of the user's.
+// How long kernels may take to see that they are aborted. The GPU may first
+// have to come to them, through computation of the user's.
 constexpr absl::Duration kDrain = absl::Seconds(10);
 // How long giving a communicator back may take. Ranks of a machine wait for
 // each other there, and one may have no reason to leave yet.

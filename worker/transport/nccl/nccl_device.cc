@@ -35,7 +35,7 @@ absl::StatusOr<std::string> NcclDevice::NewGroupId() {
 absl::StatusOr<std::unique_ptr<StreamCommunicators>> NcclDevice::Connect(
     absl::string_view group_id, const GroupOptions& group,
     const AbortSignal& abort) {
-  const ScopedCudaDevice device(options_.device);
+  UseCudaDevice(options_.device);
   return NcclCommunicators::Connect(std::string(group_id), group, options_,
                                     *streams_, abort);
 }

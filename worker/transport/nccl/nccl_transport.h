@@ -32,6 +32,8 @@ struct NcclOptions {
 // A ComputeStream is a cudaStream_t of `device`. The default stream, which is
 // null, counts as none; who wants to wait on it alone passes cudaStreamLegacy.
 //
+// Calls make `device` the calling thread's current one.
+//
 // When a peer dies or aborts, all ranks hear it on the control connection, and
 // each aborts both of its communicators at once.
 //

@@ -36,8 +36,9 @@ void ConductorLoop::EndWhenOver(absl::Duration timeout) {
 }
 
 bool ConductorLoop::alone() const {
-  return std::none_of(sockets_.begin(), sockets_.end(),
-                      [](const ControlSocket& socket) { return socket.open(); });
+  return std::none_of(
+      sockets_.begin(), sockets_.end(),
+      [](const ControlSocket& socket) { return socket.open(); });
 }
 
 void ConductorLoop::Run() {
@@ -46,16 +47,18 @@ void ConductorLoop::Run() {
 }
 
 void ConductorLoop::Step() {
-  std::vector<pollfd> waiting = {
-      {.fd = ending_ ? -1 : woken_.descriptor(), .events = POLLIN, .revents = 0}};
+  std::vector<pollfd> waiting = {{.fd = ending_ ? -1 : woken_.descriptor(),
+                                  .events = POLLIN,
+                                  .revents = 0}};
   for (const ControlSocket& socket : sockets_) {
-    waiting.push_back({.fd = socket.descriptor(), .events = POLLIN, .revents = 0});
+    waiting.push_back(
+        {.fd = socket.descriptor(), .events = POLLIN, .revents = 0});
   }
   const absl::Duration left =
       std::min(state_.NextTick(), deadline_) - clock_.Now();
-  const int ms = static_cast<int>(absl::ToInt64Milliseconds(std::clamp(
-      absl::Ceil(left, absl::Milliseconds(1)), absl::ZeroDuration(),
-      absl::Hours(1))));
+  const int ms = static_cast<int>(absl::ToInt64Milliseconds(
+      std::clamp(absl::Ceil(left, absl::Milliseconds(1)), absl::ZeroDuration(),
+                 absl::Hours(1))));
   poll(waiting.data(), waiting.size(), ms);
   if (waiting[0].revents != 0) {
     const auto end = woken_.Receive();

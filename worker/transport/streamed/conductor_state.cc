@@ -32,8 +32,8 @@ Answers TellRound(absl::Span<const MatchedTransfer> round) {
 }
 
 std::string Describe(const CollectiveCall& call) {
-  std::string text = absl::StrCat(NameOf(call.kind), " of ", call.bytes,
-                                  " bytes");
+  std::string text =
+      absl::StrCat(NameOf(call.kind), " of ", call.bytes, " bytes");
   if (call.kind == CollectiveKind::kBroadcast) {
     absl::StrAppend(&text, " from worker ", call.root);
   }
@@ -148,9 +148,9 @@ absl::Status ConductorState::CheckCalls() const {
     if (call.kind != first.kind || call.bytes != first.bytes ||
         call.root != first.root ||
         call.send_bytes.size() != first.send_bytes.size()) {
-      return absl::DataLossError(absl::StrCat(
-          "worker 0 called ", Describe(first), ", worker ", rank, " called ",
-          Describe(call)));
+      return absl::DataLossError(
+          absl::StrCat("worker 0 called ", Describe(first), ", worker ", rank,
+                       " called ", Describe(call)));
     }
     for (size_t peer = 0; peer < call.send_bytes.size(); ++peer) {
       const uint64_t sent = call.send_bytes[peer];
@@ -179,8 +179,7 @@ Answers ConductorState::HearTransfers(size_t from,
     if (pair.has_value()) {
       matched.push_back(*pair);
     } else if (left_[call.peer]) {
-      return Abort(
-          absl::StrCat("worker ", call.peer, " has left the group"));
+      return Abort(absl::StrCat("worker ", call.peer, " has left the group"));
     }
   }
   Answers answers;
@@ -246,8 +245,8 @@ Answers ConductorState::Tick(absl::Time now) {
   const std::string silent =
       absl::StrCat(" silent for ", absl::FormatDuration(operation_timeout_));
   if (call_is_late) {
-    return Abort(absl::StrCat("workers ", Ranks(called, false), " were",
-                              silent, " while others waited for them"));
+    return Abort(absl::StrCat("workers ", Ranks(called, false), " were", silent,
+                              " while others waited for them"));
   }
   for (const auto& [ends, link] : links_) {
     if (!link.sends.empty() && late(link.sends.front().since)) {

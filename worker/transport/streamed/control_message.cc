@@ -21,9 +21,9 @@ constexpr uint32_t kMostText = 1 << 16;
 constexpr size_t kNumbersPerTransfer = 3;
 
 absl::Status Malformed(const ControlMessage& message) {
-  return absl::InvalidArgumentError(absl::StrCat(
-      "control message ", static_cast<uint32_t>(message.kind), " with ",
-      message.numbers.size(), " numbers"));
+  return absl::InvalidArgumentError(
+      absl::StrCat("control message ", static_cast<uint32_t>(message.kind),
+                   " with ", message.numbers.size(), " numbers"));
 }
 
 }  // namespace

@@ -24,15 +24,15 @@ enum class ControlKind : uint32_t {
   kTransfers,   // TransferCalls that it wants to issue
   kLeave,       // needs the group no more
   // From the conductor.
-  kGroupId,     // text: what the device needs to connect
-  kReady,       // all are connected
+  kGroupId,       // text: what the device needs to connect
+  kReady,         // all are connected
   kCollectiveGo,  // all have made the same call: issue it now
-  kRound,       // {ticket, bytes at the other end}, ...: issue these together
-  kGoodbye,     // the answer to kLeave, after all that came before
+  kRound,         // {ticket, bytes at the other end}, ...: issue these together
+  kGoodbye,       // the answer to kLeave, after all that came before
   // Never sent.
   kSilence,
   // From both.
-  kAbort,       // {1 when calls differed, else 0}; text: the reason
+  kAbort,  // {1 when calls differed, else 0}; text: the reason
 };
 
 struct ControlMessage {

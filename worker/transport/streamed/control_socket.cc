@@ -66,10 +66,9 @@ bool WaitReadable(int descriptor, absl::Duration timeout) {
   const absl::Time deadline = clock.Now() + timeout;
   while (true) {
     const absl::Duration left = deadline - clock.Now();
-    const int ms = static_cast<int>(
-        absl::ToInt64Milliseconds(std::clamp(
-            absl::Ceil(left, absl::Milliseconds(1)), absl::ZeroDuration(),
-            absl::Hours(1))));
+    const int ms = static_cast<int>(absl::ToInt64Milliseconds(
+        std::clamp(absl::Ceil(left, absl::Milliseconds(1)),
+                   absl::ZeroDuration(), absl::Hours(1))));
     pollfd waiting = {.fd = descriptor, .events = POLLIN, .revents = 0};
     const int ready = poll(&waiting, 1, ms);
     if (ready > 0) return true;
@@ -178,8 +177,8 @@ absl::StatusOr<ControlListener> ControlListener::Listen(
   BMOE_ASSIGN_OR_RETURN(const Addresses addresses, Resolve(host, "0"));
   for (const addrinfo* at = addresses.get(); at != nullptr; at = at->ai_next) {
     ControlListener listener;
-    listener.socket_ = ControlSocket(
-        ::socket(at->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    listener.socket_ =
+        ControlSocket(::socket(at->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
     const int descriptor = listener.socket_.descriptor();
     if (bind(descriptor, at->ai_addr, at->ai_addrlen) != 0 ||
         listen(descriptor, SOMAXCONN) != 0) {

@@ -105,9 +105,9 @@ void IssueLoop::Poll() {
       continue;
     }
     if (clock_.Now() - next->since >= options_.operation_timeout) {
-      return Fail(absl::StrCat(
-          "an operation was under way for ",
-          absl::FormatDuration(options_.operation_timeout)));
+      return Fail(
+          absl::StrCat("an operation was under way for ",
+                       absl::FormatDuration(options_.operation_timeout)));
     }
     ++next;
   }

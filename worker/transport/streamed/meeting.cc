@@ -81,10 +81,10 @@ class Arrival {
 
   absl::Status Missing(const std::vector<int32_t>& ranks,
                        absl::string_view what) const {
-    return absl::DeadlineExceededError(absl::StrCat(
-        "generation ", generation_.value(), ": workers ",
-        absl::StrJoin(ranks, ", "), " did not ", what, " within ",
-        absl::FormatDuration(group_.connect_timeout)));
+    return absl::DeadlineExceededError(
+        absl::StrCat("generation ", generation_.value(), ": workers ",
+                     absl::StrJoin(ranks, ", "), " did not ", what, " within ",
+                     absl::FormatDuration(group_.connect_timeout)));
   }
 
   const GroupOptions& group_;

@@ -60,9 +60,9 @@ absl::StatusOr<std::shared_ptr<StreamEvent>> RoundTask::Issue(
   for (const Entry& entry : entries_) {
     if (!Moves(entry) || entry.transfer.sends()) continue;
     BMOE_RETURN_IF_ERROR(ChecksumBytes(entry.transfer));
-    BMOE_RETURN_IF_ERROR(streams_.Compare(
-        kLane, entry.transfer.own_checksum(), entry.transfer.other_checksum(),
-        entry.transfer.equal()));
+    BMOE_RETURN_IF_ERROR(streams_.Compare(kLane, entry.transfer.own_checksum(),
+                                          entry.transfer.other_checksum(),
+                                          entry.transfer.equal()));
   }
   BMOE_ASSIGN_OR_RETURN(auto event, streams_.Record(kLane));
   for (const Entry& entry : entries_) {
@@ -76,15 +76,15 @@ absl::Status RoundTask::Result(Entry& entry) const {
   StartedTransfer& transfer = entry.transfer;
   if (transfer.sends()) return absl::OkStatus();
   if (transfer.bytes != entry.other_bytes) {
-    return absl::DataLossError(absl::StrCat(
-        "worker ", transfer.peer.value(), " sent ", entry.other_bytes,
-        " bytes, expected ", transfer.bytes));
+    return absl::DataLossError(
+        absl::StrCat("worker ", transfer.peer.value(), " sent ",
+                     entry.other_bytes, " bytes, expected ", transfer.bytes));
   }
   if (transfer.bytes == 0) return absl::OkStatus();
   if (*transfer.equal() != 1) {
-    return absl::DataLossError(absl::StrCat(
-        "worker ", transfer.peer.value(), " sent ", transfer.bytes,
-        " bytes, which arrived with another checksum"));
+    return absl::DataLossError(
+        absl::StrCat("worker ", transfer.peer.value(), " sent ", transfer.bytes,
+                     " bytes, which arrived with another checksum"));
   }
   return transfer.buffer.CopyOut();
 }

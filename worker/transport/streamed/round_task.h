@@ -38,8 +38,8 @@ class RoundTask final : public IssueTask {
 
  private:
   static bool Moves(const Entry& entry) {
-    return entry.transfer.bytes > 0 && entry.transfer.bytes ==
-                                           entry.other_bytes;
+    return entry.transfer.bytes > 0 &&
+           entry.transfer.bytes == entry.other_bytes;
   }
 
   absl::Status ChecksumBytes(const StartedTransfer& transfer);

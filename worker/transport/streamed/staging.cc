@@ -64,9 +64,9 @@ absl::StatusOr<StagedBuffer> StagedBuffer::ForReading(
   // Only read, whatever the type says.
   BMOE_ASSIGN_OR_RETURN(
       StagedBuffer buffer,
-      ForWriting(memory, pool,
-                 absl::MakeSpan(const_cast<std::byte*>(bytes.data()),
-                                bytes.size())));
+      ForWriting(
+          memory, pool,
+          absl::MakeSpan(const_cast<std::byte*>(bytes.data()), bytes.size())));
   if (buffer.staged()) {
     BMOE_RETURN_IF_ERROR(memory.CopyIn(buffer.device(), bytes));
   }

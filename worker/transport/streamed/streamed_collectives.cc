@@ -50,8 +50,8 @@ class Issuer {
   }
 
   absl::Status Broadcast(Block bytes, WorkerRank root) {
-    for (const auto& peers : BroadcastGroups(root, group_.world_size,
-                                             kMaxOperationsPerGroup)) {
+    for (const auto& peers :
+         BroadcastGroups(root, group_.world_size, kMaxOperationsPerGroup)) {
       std::vector<StreamMessage> messages;
       for (const WorkerRank peer : peers) {
         if (root == group_.rank) {
@@ -123,8 +123,8 @@ absl::Status StreamedCollectives::Run(const CollectiveCall& call, Work work,
   }
   auto outcome = std::make_shared<CollectiveOutcome>();
   BMOE_RETURN_IF_ERROR(group_.Call(
-      call, std::make_unique<CollectiveTask>(std::move(work), streams,
-                                             outcome)));
+      call,
+      std::make_unique<CollectiveTask>(std::move(work), streams, outcome)));
   if (stream.native != nullptr && !staged) {
     const auto issued = outcome->WaitIssued();
     if (issued != nullptr) return streams.StreamWaits(stream, *issued);
@@ -190,9 +190,8 @@ absl::Status StreamedCollectives::AllToAllV(
 
 absl::Status StreamedCollectives::AllReduceSum(absl::Span<float> values,
                                                ComputeStream stream) {
-  const absl::Span<std::byte> bytes(
-      reinterpret_cast<std::byte*>(values.data()),
-      values.size() * sizeof(float));
+  const absl::Span<std::byte> bytes(reinterpret_cast<std::byte*>(values.data()),
+                                    values.size() * sizeof(float));
   std::vector<size_t> offsets;
   for (size_t rank = 0; rank <= ranks(); ++rank) {
     offsets.push_back(rank * values.size() / ranks() * sizeof(float));
@@ -201,8 +200,8 @@ absl::Status StreamedCollectives::AllReduceSum(absl::Span<float> values,
   Work work;
   BMOE_ASSIGN_OR_RETURN(auto buffer,
                         StagedBuffer::ForReading(memory(), staging_, bytes));
-  BMOE_ASSIGN_OR_RETURN(work.scratch, staging_.Take(MemoryPlace::kDevice,
-                                                    ranks() * own_bytes));
+  BMOE_ASSIGN_OR_RETURN(
+      work.scratch, staging_.Take(MemoryPlace::kDevice, ranks() * own_bytes));
   const BlockOf shares = BlocksAt(buffer.device(), offsets);
   std::byte* const parts = work.scratch.memory();
   work.outputs.push_back(std::move(buffer));
@@ -239,8 +238,11 @@ absl::Status StreamedCollectives::Broadcast(absl::Span<std::byte> bytes,
           .Broadcast(block, root);
     };
   }
-  return Run({CollectiveKind::kBroadcast, bytes.size(),
-              static_cast<uint64_t>(root.value()), {}, {}},
+  return Run({CollectiveKind::kBroadcast,
+              bytes.size(),
+              static_cast<uint64_t>(root.value()),
+              {},
+              {}},
              std::move(work), stream);
 }
 

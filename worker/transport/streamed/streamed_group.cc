@@ -61,7 +61,8 @@ absl::Status StreamedGroup::WaitUntil(bool StreamedGroup::*flag,
 }
 
 absl::Status StreamedGroup::ConnectDevice() {
-  BMOE_RETURN_IF_ERROR(WaitUntil(&StreamedGroup::has_group_id_, connect_deadline_));
+  BMOE_RETURN_IF_ERROR(
+      WaitUntil(&StreamedGroup::has_group_id_, connect_deadline_));
   std::string group_id;
   {
     MutexLock lock(&mutex_);
@@ -72,13 +73,13 @@ absl::Status StreamedGroup::ConnectDevice() {
   {
     MutexLock lock(&mutex_);
     issue_loop_ = std::make_unique<IssueLoop>(
-        IssueLoop::Options{
-            .operation_timeout = options_.operation_timeout,
-            .on_failure =
-                [this](absl::string_view reason) {
-                  Abort(absl::StrCat("worker ", options_.rank.value(), ": ",
-                                     reason));
-                }},
+        IssueLoop::Options{.operation_timeout = options_.operation_timeout,
+                           .on_failure =
+                               [this](absl::string_view reason) {
+                                 Abort(absl::StrCat("worker ",
+                                                    options_.rank.value(), ": ",
+                                                    reason));
+                               }},
         device_.streams(), std::move(communicators), abort_);
   }
   control_->Tell({.kind = ControlKind::kConnected});
@@ -88,8 +89,8 @@ absl::Status StreamedGroup::ConnectDevice() {
 StreamedGroup::~StreamedGroup() {
   if (status().ok()) {
     control_->Tell({.kind = ControlKind::kLeave});
-    const auto left =
-        WaitUntil(&StreamedGroup::goodbye_, clock_.Now() + options_.operation_timeout);
+    const auto left = WaitUntil(&StreamedGroup::goodbye_,
+                                clock_.Now() + options_.operation_timeout);
     if (!left.ok()) Abort("worker 0, which conducts, was silent");
   }
   IssueLoop* issue_loop = nullptr;
@@ -214,9 +215,8 @@ void StreamedGroup::OnAbort(const ControlMessage& message) {
   if (!message.numbers.empty() && message.numbers[0] != 0) {
     calls_differ_ = true;
   }
-  abort_.Raise(message.text.empty()
-                   ? "worker 0 is gone: its connection broke"
-                   : absl::string_view(message.text));
+  abort_.Raise(message.text.empty() ? "worker 0 is gone: its connection broke"
+                                    : absl::string_view(message.text));
   GiveUpWaiting();
 }
 

@@ -56,8 +56,7 @@ class StreamedGroup {
   // waits at a time. When ranks' calls differ, TakeDifference is true once.
   //
   // Errors: Unavailable, aborted; `task` then counts as finished.
-  absl::Status Call(const CollectiveCall& call,
-                    std::unique_ptr<IssueTask> task)
+  absl::Status Call(const CollectiveCall& call, std::unique_ptr<IssueTask> task)
       ABSL_LOCKS_EXCLUDED(mutex_);
   bool TakeDifference() { return calls_differ_.exchange(false); }
 

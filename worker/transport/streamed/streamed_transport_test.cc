@@ -9,9 +9,9 @@ namespace {
 TransportFactory MakeFactory() {
   // Lives as long as any copy of the factory.
   auto fabric = std::make_shared<FakeFabric>();
-  return StreamedFactory(
-      {.name = "streamed",
-       .open_device = [fabric] { return OpenFakeStreamDevice(*fabric); }});
+  return StreamedFactory({.name = "streamed", .open_device = [fabric] {
+                            return OpenFakeStreamDevice(*fabric);
+                          }});
 }
 
 INSTANTIATE_TEST_SUITE_P(Streamed, TransportConformanceTest,

@@ -121,8 +121,8 @@ class FakeStreams final : public DeviceStreams {
   absl::StatusOr<std::shared_ptr<StreamEvent>> Record(
       StreamLane lane) override {
     MutexLock lock(&mutex_);
-    return std::make_shared<FakeEvent>(
-        lane, lanes_[static_cast<size_t>(lane)].put);
+    return std::make_shared<FakeEvent>(lane,
+                                       lanes_[static_cast<size_t>(lane)].put);
   }
   absl::StatusOr<std::shared_ptr<StreamEvent>> RecordOn(
       ComputeStream) override {
@@ -183,10 +183,10 @@ class FakeCommunicators final : public StreamCommunicators {
     // After the sends: within a group the order does not matter.
     for (const StreamMessage& message : messages) {
       if (message.direction == Transfer::Direction::kSend) continue;
-      streams_.Put(lane, [=, this,
-                          wire = WireOf(lane, message.peer.value(), rank_)] {
-        return fabric_.Receive(wire, message.memory, message.bytes);
-      });
+      streams_.Put(
+          lane, [=, this, wire = WireOf(lane, message.peer.value(), rank_)] {
+            return fabric_.Receive(wire, message.memory, message.bytes);
+          });
     }
     return absl::OkStatus();
   }

@@ -95,7 +95,8 @@ std::vector<std::string> FilesOf(const fs::path& root) {
 }
 
 bool IsSource(absl::string_view path) {
-  return absl::EndsWith(path, ".h") || absl::EndsWith(path, ".cc");
+  return absl::EndsWith(path, ".h") || absl::EndsWith(path, ".cc") ||
+         absl::EndsWith(path, ".cu");
 }
 
 }  // namespace

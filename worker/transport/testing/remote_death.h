@@ -21,8 +21,8 @@ struct RemotePoolUnderTest {
   std::string name;
   std::function<std::shared_ptr<RemotePool>()> pool;
 
-  friend void PrintTo(const RemotePoolUnderTest& pool, std::ostream* out) {
-    *out << pool.name;
+  friend void PrintTo(const RemotePoolUnderTest& backend, std::ostream* out) {
+    *out << backend.name;
   }
 };
 

@@ -49,7 +49,8 @@ class LayerRules {
 std::vector<std::string> CheckLayers(const std::filesystem::path& root,
                                      const LayerRules& rules);
 
-// Every file that is too long: 400 lines for .h, .cc and .cu, 80 for CMakeLists.txt.
+// Every file that is too long: 400 lines for .h, .cc and .cu, 80 for
+// CMakeLists.txt.
 std::vector<std::string> CheckFileLengths(const std::filesystem::path& root);
 
 }  // namespace balancemoe

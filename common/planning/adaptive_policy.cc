@@ -27,15 +27,26 @@ constexpr double kBalanced = 1.005;
 // How much a plan ahead clings to what is in place.
 struct Stickiness {
   // What is in place serves while its predicted time over the bound is no more
-  // than this many times what it was when it was chosen.
+  // than this many times what it was when it was chosen, and this much more for
+  // each time the bound that it was then above it: where most is lost on links
+  // that no layout avoids, small changes of the loads change the time more.
   double serves = 1;
+  double more_per_excess = 0;
   // By which share a layer must be faster for each new copy.
   double price_per_copy = 0;
 };
 // A top-up mends whatever the plan misses, so the plan can follow the loads
 // closely; without one, copies that outlast a passing peak are worth more.
-constexpr Stickiness kHybrid = {.serves = 1.002, .price_per_copy = 0.0001};
+constexpr Stickiness kHybrid = {
+    .serves = 1.001, .more_per_excess = 0.02, .price_per_copy = 0.0001};
 constexpr Stickiness kAhead = {.serves = 1.1, .price_per_copy = 0.004};
+
+// Of a layer's time with what is in place over the bound, before something else
+// is looked for.
+double MostRatio(const Stickiness& stickiness, const LayerSnapshot& snapshot) {
+  return snapshot.planned_ratio * stickiness.serves *
+         (1 + stickiness.more_per_excess * (snapshot.planned_ratio - 1));
+}
 
 // From history, or, before there is any, what is known of the iteration itself.
 std::vector<int64_t> Forecast(const LayerSnapshot& snapshot) {
@@ -170,8 +181,7 @@ LayerPlan AdaptivePolicy::DecideAhead(const LayerSnapshot& snapshot) const {
     PlanFewestReplicas(snapshot, loads, plan);
     return plan;
   }
-  const double serves_us =
-      snapshot.planned_ratio * stickiness.serves * bound_us;
+  const double serves_us = MostRatio(stickiness, snapshot) * bound_us;
   std::string how = "kept";
   plan.planned_ratio = snapshot.planned_ratio;
   if (search.time_in_place_us() > serves_us) {

@@ -13,8 +13,8 @@
 namespace balancemoe {
 namespace {
 
-// Transfers timed per layer, over all pairs that are too large to be searched
-// completely: some 10 ms on one core.
+// Sets looked at and transfers timed per layer, over all pairs that are too
+// large to be searched completely: at most some 10 ms on one core.
 constexpr int64_t kBudgetPerLayer = 100'000;
 
 struct SearchedPair {

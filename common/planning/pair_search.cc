@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <compare>
 #include <limits>
 
 #include "absl/types/span.h"
@@ -12,12 +11,20 @@
 namespace balancemoe {
 namespace {
 
+// More than rounding can add to a time or take from a bound.
+constexpr int64_t kLeastGainPs = 4;
+
 // What makes one set of lends better than another.
 struct Score {
   int64_t time_ps = 0;
   size_t lends = 0;
 
-  auto operator<=>(const Score&) const = default;
+  bool operator==(const Score&) const = default;
+  // Faster, or as fast with fewer lends.
+  bool Beats(const Score& other) const {
+    return time_ps <= other.time_ps - kLeastGainPs ||
+           (time_ps <= other.time_ps && lends < other.lends);
+  }
 };
 
 int64_t Picoseconds(double time_us) {
@@ -30,6 +37,10 @@ template <typename T>
 using BySide = std::array<T, 2>;
 
 size_t Other(size_t side) { return 1 - side; }
+
+bool Travels(const WorkerTokens& tokens, size_t link) {
+  return tokens.in[link] > 0 || tokens.out[link] > 0;
+}
 
 // An expert that may be lent to the other side.
 struct Candidate {
@@ -49,6 +60,9 @@ struct Remaining {
   // Tokens that each side routes to the other's candidates: they stop going out
   // when the expert comes.
   BySide<int64_t> outgoing = {};
+  // By how much fewer tokens may travel between workers when experts go to who
+  // routed more to them.
+  int64_t saved = 0;
 };
 
 // Depth-first branch and bound over the sets of candidates.
@@ -137,11 +151,14 @@ class PairSearch {
       const size_t home = candidate.home;
       remaining_[i].incoming = remaining_[i + 1].incoming;
       remaining_[i].outgoing = remaining_[i + 1].outgoing;
-      remaining_[i].incoming[home] +=
-          candidate.tokens -
+      const int64_t of_home =
           loads_.At(candidate.lend.from, candidate.lend.expert);
-      remaining_[i].outgoing[Other(home)] +=
+      const int64_t of_other =
           loads_.At(candidate.lend.to, candidate.lend.expert);
+      remaining_[i].incoming[home] += candidate.tokens - of_home;
+      remaining_[i].outgoing[Other(home)] += of_other;
+      remaining_[i].saved =
+          remaining_[i + 1].saved + std::max<int64_t>(of_other - of_home, 0);
     }
   }
 
@@ -186,7 +203,7 @@ class PairSearch {
   Score Try(const Set& set) {
     budget_ -= static_cast<int64_t>(chosen_.size());
     const Score score = {Picoseconds(TimeUs(set)), chosen_.size()};
-    if (score < best_) {
+    if (score.Beats(best_)) {
       best_ = score;
       best_set_ = chosen_;
     }
@@ -226,22 +243,53 @@ class PairSearch {
   // the bound shows that none can be better than the best.
   void SearchFrom(size_t next, const Set& set) {
     for (size_t i = next; i < candidates_.size(); ++i) {
-      if (Bound(set, i) >= best_) return;
+      if (!Bound(set, i, 1).Beats(best_)) return;
       if (!HasSlot(set, candidates_[i])) continue;
       if (budget_ <= 0) return;
+      --budget_;
       const Set larger = With(set, candidates_[i]);
       chosen_.push_back(i);
-      Try(larger);
+      // The bound of a set alone costs far less than its time.
+      if (Bound(larger, candidates_.size(), 0).Beats(best_)) Try(larger);
       SearchFrom(i + 1, larger);
       chosen_.pop_back();
     }
   }
 
-  // No set that adds one or more candidates from `next` on has a lower score.
-  Score Bound(const Set& set, size_t next) const;
+  // No set that adds `more` or more candidates from `next` on has a better
+  // score.
+  Score Bound(const Set& set, size_t next, size_t more) const;
 
-  // The least that one exchange of tokens takes on `side`.
-  double ExchangeBoundUs(const Set& set, size_t next, size_t side) const {
+  // The least that one exchange of tokens takes on the two sides together. On
+  // one node a token that no longer comes in on one side does so on the other,
+  // over the same class of links, unless that side routed it.
+  double ExchangesBoundUs(const Set& set, size_t next,
+                          const BySide<WorkerTokens>& least) const {
+    double exchanges_us = 0;
+    for (const size_t side : {0, 1}) {
+      exchanges_us += WorkOf(least[side], cost_).exchange_us;
+    }
+    if (work_.nodes[0] != work_.nodes[1]) return exchanges_us;
+    for (size_t link = 0; link < kLinkClasses; ++link) {
+      WorkerTokens both;
+      for (const size_t side : {0, 1}) {
+        both.in[link] += set.tokens[side].in[link];
+        both.out[link] += set.tokens[side].out[link];
+      }
+      both.in[link] -= remaining_[next].saved;
+      both.out[link] -= remaining_[next].saved;
+      double us = WorkOf(both, cost_).exchange_us;
+      // Counted once there, paid by each side from which tokens must travel.
+      if (us > 0 && Travels(least[0], link) && Travels(least[1], link)) {
+        us += cost_.link(static_cast<LinkClass>(link)).latency_us;
+      }
+      exchanges_us = std::max(exchanges_us, us);
+    }
+    return exchanges_us;
+  }
+
+  // The least tokens that may travel to and from `side`.
+  WorkerTokens LeastTravelling(const Set& set, size_t next, size_t side) const {
     const WorkerTokens& tokens = set.tokens[side];
     const Remaining& remaining = remaining_[next];
     WorkerTokens least = tokens;
@@ -253,7 +301,7 @@ class PairSearch {
       least.out[link] =
           std::max<int64_t>(tokens.out[link] - remaining.outgoing[side], 0);
     }
-    return WorkOf(least, cost_).exchange_us;
+    return least;
   }
 
   // Compute that stays on `side` whatever is lent from `next` on: all but the
@@ -299,20 +347,21 @@ class PairSearch {
   int64_t budget_ = 0;
 };
 
-Score PairSearch::Bound(const Set& set, size_t next) const {
+Score PairSearch::Bound(const Set& set, size_t next, size_t more) const {
   // What the bound leaves out (slower compute under a transfer, waiting) only
   // adds time.
-  const double host_us = static_cast<double>(set.lends() + 1) * host_us_;
+  const double host_us = static_cast<double>(set.lends() + more) * host_us_;
   // What a gradient costs on its way home; moves have none.
   const bool returns = kind_ == PairTransfer::kLend;
   const double return_host_us = returns ? host_us : 0;
   const double return_us = returns ? transfer_us_ : 0;
   double forward_us = 0;
   double backward_us = 0;
-  double exchanges_us = 0;
+  BySide<WorkerTokens> least;
   double total_us = 0;
   for (const size_t side : {0, 1}) {
-    const double exchange_us = ExchangeBoundUs(set, next, side);
+    least[side] = LeastTravelling(set, next, side);
+    const double exchange_us = WorkOf(least[side], cost_).exchange_us;
     const double compute_us = ComputeBoundUs(set, next, side);
     forward_us = std::max({forward_us, 2 * exchange_us + host_us + compute_us,
                            2 * exchange_us + set.borrowed_done_us[side]});
@@ -320,17 +369,16 @@ Score PairSearch::Bound(const Set& set, size_t next) const {
         {backward_us,
          2 * exchange_us + return_host_us + cost_.backward_factor * compute_us,
          exchange_us + static_cast<double>(set.borrowed[side]) * return_us});
-    exchanges_us += 2 * exchange_us;
     total_us += ComputeUs(set.tokens[side].staying_experts +
                               static_cast<int64_t>(set.borrowed[side]),
                           set.tokens[side].computed);
   }
-  forward_us = std::max(forward_us, host_us + (exchanges_us + total_us) / 2);
-  backward_us = std::max(
-      backward_us,
-      return_host_us + (exchanges_us + cost_.backward_factor * total_us) / 2);
+  const double exchanges_us = ExchangesBoundUs(set, next, least);
+  forward_us = std::max(forward_us, host_us + exchanges_us + total_us / 2);
+  backward_us = std::max(backward_us, return_host_us + exchanges_us +
+                                          cost_.backward_factor * total_us / 2);
   // One less, for what rounding may have added.
-  return {Picoseconds(forward_us + backward_us) - 1, set.lends() + 1};
+  return {Picoseconds(forward_us + backward_us) - 1, set.lends() + more};
 }
 
 }  // namespace

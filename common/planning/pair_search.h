@@ -38,13 +38,15 @@ struct PairLends {
 // either direction, that ends the layer soonest for the two of them, under the
 // timing rule: their last forward plus their last backward. Of sets that take
 // equal time, the one with the fewest lends. Never slower than no lends;
-// respects spare slots; deterministic. Times are equal when they are in whole
-// picoseconds, so that a rounding error in the last bit never buys a transfer.
+// respects spare slots; deterministic. Times are equal when they differ by less
+// than some picoseconds, so that a rounding error in the last bit never buys a
+// transfer.
 //
 // With PairTransfer::kMove the lends stand for moves and are timed as such.
 //
-// Pairs over kExactPairExperts stop after timing sets that add up to `budget`
-// lends. `snapshot` and `loads` belong together.
+// Pairs over kExactPairExperts stop after `budget` steps: one for each set that
+// is looked at, and one for each lend of a set that is timed. `snapshot` and
+// `loads` belong together.
 PairLends FindPairLends(const LayerSnapshot& snapshot, const LayerLoads& loads,
                         WorkerRank first, WorkerRank second, int64_t budget,
                         PairTransfer kind = PairTransfer::kLend);

@@ -173,7 +173,7 @@ TEST(PairSearchTest, TenThousandRandomPairsMatchBruteForce) {
     ASSERT_TRUE(ValidateLends(found.lends, snapshot.home_of_expert,
                               snapshot.spare_slots)
                     .ok());
-    ASSERT_NEAR(PairTimeUs(snapshot, found.lends), best.time_us, 2e-6)
+    ASSERT_NEAR(PairTimeUs(snapshot, found.lends), best.time_us, 6e-6)
         << "round " << round << ", seed " << kSeed;
     ASSERT_EQ(found.lends.size(), best.lends)
         << "round " << round << ", seed " << kSeed;
@@ -192,7 +192,7 @@ TEST(PairSearchTest, LargePairWithoutBudgetSaysSoAndIsNotSlower) {
   std::fill(homes.begin() + 25, homes.end(), 1);
   const LayerSnapshot snapshot = Halves(tokens, homes);
 
-  const PairLends found = Search(snapshot, 500);
+  const PairLends found = Search(snapshot, 50);
 
   EXPECT_FALSE(found.exact);
   EXPECT_LT(PairTimeUs(snapshot, found.lends), PairTimeUs(snapshot, {}));

@@ -51,7 +51,8 @@ class TopUpSearch {
         if (near_first && loads_.num_nodes() == 1) continue;
         exporter.Export({used_, tokens_, free_},
                         static_cast<int64_t>(threshold) + 1, near_first, added);
-        Try(added);
+        // Fewer copies rarely help where these did not.
+        if (!Try(added)) return;
       }
     }
   }
@@ -69,16 +70,17 @@ class TopUpSearch {
     }
   }
 
-  void Try(const std::vector<Replica>& added) {
+  bool Try(const std::vector<Replica>& added) {
     const std::vector<Replica> before = std::exchange(late_, {});
     // An unused replica that is wanted after all was sent ahead.
     std::set_difference(added.begin(), added.end(), planned_.begin(),
                         planned_.end(), std::back_inserter(late_));
-    if (late_.empty() || late_ == before) return;
+    if (late_.empty() || late_ == before) return false;
     const double time_us = timer_.TimeUs(planned_, late_, best_us_);
-    if (time_us >= best_us_) return;
+    if (time_us >= best_us_) return false;
     best_us_ = time_us;
     result_.lends = timer_.lends();
+    return true;
   }
 
   const LayerLoads& loads_;

@@ -174,9 +174,10 @@ void ReplayedLayer::CountTransfers(const LayerPlan& plan,
   }
 }
 
+// Top-ups are for this iteration alone.
 void ReplayedLayer::Remember(Iteration iteration, const LayerLoads& loads) {
   snapshot_.replicas.clear();
-  for (const Lend& lend : lends_) {
+  for (const Lend& lend : absl::MakeConstSpan(lends_).first(planned_lends_)) {
     snapshot_.replicas.push_back({lend.expert, lend.to});
   }
   std::sort(snapshot_.replicas.begin(), snapshot_.replicas.end());

@@ -19,23 +19,35 @@ namespace {
 constexpr char kServeHostMemory[] = "--serve-host-memory";
 constexpr char kServeDeviceMemory[] = "--serve-device-memory";
 
-std::shared_ptr<RemotePool> NewPool(const char* serve) {
+// A group of a test that kills is formed within 15 s, and everything else in it
+// is quicker.
+constexpr absl::Duration kPatience = absl::Seconds(60);
+constexpr absl::Duration kPatienceWithDeath = absl::Seconds(20);
+
+std::shared_ptr<RemotePool> NewPool(const char* serve,
+                                    absl::Duration patience) {
   return std::make_shared<RemotePool>(
       std::vector<std::string>{serve},
       // Within this machine, whatever networks it has.
       std::vector<std::string>{"NCCL_SOCKET_IFNAME=lo", "NCCL_IB_DISABLE=1"},
-      "NCCL_HOSTID");
+      "NCCL_HOSTID", patience);
 }
 
 std::shared_ptr<RemotePool> HostMemoryPool() {
   static const auto* const pool =
-      new std::shared_ptr<RemotePool>(NewPool(kServeHostMemory));
+      new std::shared_ptr<RemotePool>(NewPool(kServeHostMemory, kPatience));
   return *pool;
 }
 
 std::shared_ptr<RemotePool> DeviceMemoryPool() {
   static const auto* const pool =
-      new std::shared_ptr<RemotePool>(NewPool(kServeDeviceMemory));
+      new std::shared_ptr<RemotePool>(NewPool(kServeDeviceMemory, kPatience));
+  return *pool;
+}
+
+std::shared_ptr<RemotePool> PoolWithDeath() {
+  static const auto* const pool = new std::shared_ptr<RemotePool>(
+      NewPool(kServeDeviceMemory, kPatienceWithDeath));
   return *pool;
 }
 
@@ -53,8 +65,8 @@ INSTANTIATE_TEST_SUITE_P(
     ConformanceCaseName);
 
 INSTANTIATE_TEST_SUITE_P(Nccl, RemoteDeathTest,
-                         ::testing::Values(RemotePoolUnderTest{
-                             "nccl", DeviceMemoryPool}),
+                         ::testing::Values(RemotePoolUnderTest{"nccl",
+                                                               PoolWithDeath}),
                          RemotePoolName);
 
 class GpuEnvironment : public ::testing::Environment {

@@ -36,6 +36,8 @@ class RemoteDeathTest : public ::testing::TestWithParam<RemotePoolUnderTest> {
   static constexpr int32_t kVictim = 2;
 
   RemoteDeathTest();
+  // Ranks leave together, because one may wait for the others.
+  ~RemoteDeathTest() override;
 
   // Forms the group, or the transport of one rank.
   void FormAll(Generation generation);

@@ -15,6 +15,8 @@ using Bytes = std::vector<std::byte>;
 // A second on a quiet machine. What it must not be is the operation time-out,
 // which is minutes.
 constexpr absl::Duration kSoon = absl::Seconds(5);
+// Starting a process on a GPU takes seconds.
+constexpr absl::Duration kConnectTimeout = absl::Seconds(15);
 
 std::string RemotePoolName(
     const ::testing::TestParamInfo<RemotePoolUnderTest>& pool) {
@@ -24,11 +26,15 @@ std::string RemotePoolName(
 RemoteDeathTest::RemoteDeathTest()
     : factory_(RemoteFactory(GetParam().pool())), transports_(kRanks) {}
 
+RemoteDeathTest::~RemoteDeathTest() {
+  OnRanks(kRanks, [&](int32_t self) { transports_[self] = nullptr; });
+}
+
 void RemoteDeathTest::Form(int32_t rank, Generation generation) {
   auto transport = factory_({.rank = WorkerRank(rank),
                              .world_size = kRanks,
                              .generation = generation,
-                             .connect_timeout = absl::Seconds(30)},
+                             .connect_timeout = kConnectTimeout},
                             unused_);
   ASSERT_THAT(transport, IsOk());
   transports_[rank] = *std::move(transport);
@@ -123,9 +129,10 @@ TEST_P(RemoteDeathTest, IsToldToWhoHasTransfersUnderWay) {
         {{self == kVictim ? Transfer::Direction::kSend
                           : Transfer::Direction::kReceive,
           WorkerRank(peer), absl::MakeSpan(bytes)}});
-    ASSERT_THAT(batch, IsOk());
+    EXPECT_THAT(batch, IsOk());
     transfers_started.arrive_and_wait();
     if (self == kVictim) return KillVictim();
+    if (!batch.ok()) return;
     const absl::Status status = (*batch)->Wait(0, {});
     if (self == 1) ExpectVictimNamed(status);
   });

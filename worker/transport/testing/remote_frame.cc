@@ -41,6 +41,14 @@ bool ReceiveAll(int descriptor, void* to, size_t bytes) {
 
 }  // namespace
 
+const char* RemoteOperationName(RemoteOperation operation) {
+  static constexpr const char* kNames[] = {
+      "Form",      "Rebuild",      "Destroy",   "Abort",   "AllGather",
+      "AllToAllV", "AllReduceSum", "Broadcast", "Barrier", "StartTransfers",
+      "Done",      "Elapsed",      "Wait",      "Release"};
+  return kNames[static_cast<size_t>(operation)];
+}
+
 bool SendFrame(int descriptor, const RemoteFrame& frame) {
   const std::string text(frame.status.message());
   const Head head = {

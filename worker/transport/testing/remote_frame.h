@@ -29,6 +29,8 @@ enum class RemoteOperation : uint32_t {
   kRelease,
 };
 
+const char* RemoteOperationName(RemoteOperation operation);
+
 // A request, or the answer with the same `call`.
 struct RemoteFrame {
   RemoteOperation operation = RemoteOperation::kForm;
@@ -39,7 +41,8 @@ struct RemoteFrame {
   absl::Status status = {};
 };
 
-// Both block; false when the other end is gone.
+// Both block; false when the other end is gone, or when the descriptor has a
+// time-out that passed.
 bool SendFrame(int descriptor, const RemoteFrame& frame);
 bool ReceiveFrame(int descriptor, RemoteFrame& frame);
 

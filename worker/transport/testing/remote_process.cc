@@ -4,16 +4,22 @@
 #include <signal.h>
 #include <spawn.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <iostream>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "common/check.h"
+#include "worker/transport/testing/remote_report.h"
 
 namespace balancemoe::worker {
 namespace {
+
+// How long a process may take to say where its threads are.
+constexpr absl::Duration kReport = absl::Seconds(5);
 
 std::vector<char*> Pointers(std::vector<std::string>& words) {
   std::vector<char*> pointers;
@@ -25,10 +31,16 @@ std::vector<char*> Pointers(std::vector<std::string>& words) {
 }  // namespace
 
 RemoteProcess::RemoteProcess(const std::vector<std::string>& arguments,
-                             const std::vector<std::string>& environment) {
+                             const std::vector<std::string>& environment,
+                             absl::Duration patience)
+    : patience_(patience) {
   int ends[2];
   BMOE_CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
   descriptor_ = ends[0];
+  // A process that does not read must not hold a test either.
+  const timeval send_timeout = absl::ToTimeval(patience);
+  setsockopt(descriptor_, SOL_SOCKET, SO_SNDTIMEO, &send_timeout,
+             sizeof(send_timeout));
   // A copy at a number of its own, because another thread may start another
   // process meanwhile, which must not inherit this one's end.
   constexpr int kServedAt = 3;
@@ -52,9 +64,10 @@ RemoteProcess::RemoteProcess(const std::vector<std::string>& arguments,
 
 RemoteProcess::~RemoteProcess() {
   Kill();
+  shutdown(descriptor_, SHUT_RDWR);
   reader_.join();
-  waitpid(process_, nullptr, 0);
   close(descriptor_);
+  std::thread([process = process_] { waitpid(process, nullptr, 0); }).detach();
 }
 
 void RemoteProcess::Kill() { kill(process_, SIGKILL); }
@@ -65,6 +78,7 @@ bool RemoteProcess::alive() const {
 }
 
 RemoteFrame RemoteProcess::Call(RemoteFrame request) {
+  const absl::Time deadline = clock_.Now() + patience_;
   {
     MutexLock lock(&mutex_);
     request.call = ++calls_;
@@ -73,19 +87,50 @@ RemoteFrame RemoteProcess::Call(RemoteFrame request) {
     MutexLock lock(&send_mutex_);
     SendFrame(descriptor_, request);
   }
+  RemoteFrame answer;
+  if (WaitForAnswer(request.call, deadline, answer)) return answer;
+  ReportAndKill(request);
+  return {
+      .status = absl::UnavailableError(absl::StrCat(
+          "its process did not answer ", RemoteOperationName(request.operation),
+          " within ", absl::FormatDuration(patience_)))};
+}
+
+bool RemoteProcess::WaitForAnswer(uint64_t call, absl::Time deadline,
+                                  RemoteFrame& answer) {
   MutexLock lock(&mutex_);
   while (true) {
-    const auto answer = answers_.find(request.call);
-    if (answer != answers_.end()) {
-      RemoteFrame found = std::move(answer->second);
-      answers_.erase(answer);
-      return found;
+    const auto found = answers_.find(call);
+    if (found != answers_.end()) {
+      answer = std::move(found->second);
+      answers_.erase(found);
+      return true;
     }
     if (dead_) {
-      return {.status = absl::UnavailableError("its process is dead")};
+      answer = {.status = absl::UnavailableError("its process is dead")};
+      return true;
     }
-    changed_.Wait(&mutex_);
+    const absl::Duration left = deadline - clock_.Now();
+    if (left <= absl::ZeroDuration()) return false;
+    changed_.WaitFor(&mutex_, left);
   }
+}
+
+void RemoteProcess::ReportAndKill(const RemoteFrame& request) {
+  std::cerr << absl::StrCat("process ", process_, ": no answer to ",
+                            RemoteOperationName(request.operation), " within ",
+                            absl::FormatDuration(patience_), "\n");
+  {
+    MutexLock lock(&mutex_);
+    if (!reported_) kill(process_, kReportSignal);
+    reported_ = true;
+    const absl::Time deadline = clock_.Now() + kReport;
+    // It ends when it has said everything.
+    while (!dead_ && clock_.Now() < deadline) {
+      changed_.WaitFor(&mutex_, deadline - clock_.Now());
+    }
+  }
+  Kill();
 }
 
 void RemoteProcess::ReadAnswers() {
@@ -102,10 +147,11 @@ void RemoteProcess::ReadAnswers() {
 
 RemotePool::RemotePool(std::vector<std::string> arguments,
                        std::vector<std::string> environment,
-                       std::string numbered)
+                       std::string numbered, absl::Duration patience)
     : arguments_(std::move(arguments)),
       environment_(std::move(environment)),
-      numbered_(std::move(numbered)) {}
+      numbered_(std::move(numbered)),
+      patience_(patience) {}
 
 std::shared_ptr<RemoteProcess> RemotePool::Take(
     const std::shared_ptr<RemotePool>& pool) {
@@ -122,7 +168,8 @@ std::shared_ptr<RemoteProcess> RemotePool::Take(
     }
   }
   if (process == nullptr) {
-    process = std::make_unique<RemoteProcess>(pool->arguments_, environment);
+    process = std::make_unique<RemoteProcess>(pool->arguments_, environment,
+                                              pool->patience_);
   }
   return {process.release(), [pool](RemoteProcess* used) {
             std::unique_ptr<RemoteProcess> owned(used);

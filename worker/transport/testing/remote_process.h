@@ -11,6 +11,8 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/time/time.h"
+#include "common/clock.h"
 #include "common/mutex.h"
 #include "worker/transport/testing/remote_frame.h"
 
@@ -21,14 +23,17 @@ class RemoteProcess {
  public:
   // Starts this program anew, with `arguments` and, behind them, the number of
   // the descriptor at which it is to serve; `environment`, "NAME=value", is
-  // added to that of this process.
+  // added to that of this process. A call that is not answered within
+  // `patience` is the end of it.
   RemoteProcess(const std::vector<std::string>& arguments,
-                const std::vector<std::string>& environment);
-  // Kills it.
+                const std::vector<std::string>& environment,
+                absl::Duration patience);
+  // Kills it, and does not wait: a process that a driver holds may take long.
   ~RemoteProcess();
 
   // Sends a request and blocks until it is answered. Unavailable when the
-  // process is dead.
+  // process is dead; one that does not answer in time says on stderr where its
+  // threads are, and is killed.
   RemoteFrame Call(RemoteFrame request) ABSL_LOCKS_EXCLUDED(mutex_);
 
   void Kill();
@@ -36,7 +41,13 @@ class RemoteProcess {
 
  private:
   void ReadAnswers() ABSL_LOCKS_EXCLUDED(mutex_);
+  // False when the answer has not come by `deadline`.
+  bool WaitForAnswer(uint64_t call, absl::Time deadline, RemoteFrame& answer)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  void ReportAndKill(const RemoteFrame& request) ABSL_LOCKS_EXCLUDED(mutex_);
 
+  const absl::Duration patience_;
+  const SteadyClock clock_;
   pid_t process_ = 0;
   int descriptor_ = -1;
 
@@ -46,6 +57,7 @@ class RemoteProcess {
   mutable Mutex mutex_;
   CondVar changed_;
   bool dead_ ABSL_GUARDED_BY(mutex_) = false;
+  bool reported_ ABSL_GUARDED_BY(mutex_) = false;
   uint64_t calls_ ABSL_GUARDED_BY(mutex_) = 0;
   std::map<uint64_t, RemoteFrame> answers_ ABSL_GUARDED_BY(mutex_);
 
@@ -59,7 +71,8 @@ class RemotePool {
   // As RemoteProcess; process number n has "NAME=n" in its environment too,
   // for the given `numbered` name.
   RemotePool(std::vector<std::string> arguments,
-             std::vector<std::string> environment, std::string numbered);
+             std::vector<std::string> environment, std::string numbered,
+             absl::Duration patience = absl::Seconds(90));
 
   // Comes back when nobody uses it any more. `pool` shares the ownership.
   static std::shared_ptr<RemoteProcess> Take(
@@ -69,6 +82,7 @@ class RemotePool {
   const std::vector<std::string> arguments_;
   const std::vector<std::string> environment_;
   const std::string numbered_;
+  const absl::Duration patience_;
 
   Mutex mutex_;
   int started_ ABSL_GUARDED_BY(mutex_) = 0;

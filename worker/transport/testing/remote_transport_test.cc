@@ -2,9 +2,12 @@
 
 #include "worker/transport/testing/remote_transport.h"
 
+#include <gmock/gmock.h>
+
 #include <cstdlib>
 #include <cstring>
 
+#include "tests/fixtures/status_matchers.h"
 #include "worker/transport/gloo/gloo_transport.h"
 #include "worker/transport/testing/conformance.h"
 #include "worker/transport/testing/remote_death.h"
@@ -30,6 +33,21 @@ INSTANTIATE_TEST_SUITE_P(
 INSTANTIATE_TEST_SUITE_P(RemoteGloo, RemoteDeathTest,
                          ::testing::Values(RemotePoolUnderTest{"gloo", Pool}),
                          RemotePoolName);
+
+TEST(RemoteProcessTest, OneThatDoesNotAnswerIsEnded) {
+  const auto pool = std::make_shared<RemotePool>(
+      std::vector<std::string>{kServe}, std::vector<std::string>{}, "NUMBER",
+      absl::Milliseconds(500));
+  const TransportFactory factory = RemoteFactory(pool);
+  LocalRendezvous unused;
+
+  // The other rank never comes.
+  const auto formed = factory({.rank = WorkerRank(0), .world_size = 2}, unused);
+
+  EXPECT_THAT(formed.status(),
+              IsStatus(absl::StatusCode::kUnavailable,
+                       ::testing::HasSubstr("did not answer Form")));
+}
 
 }  // namespace
 }  // namespace balancemoe::worker

@@ -12,6 +12,7 @@
 #include "common/mutex.h"
 #include "worker/transport/testing/file_rendezvous.h"
 #include "worker/transport/testing/remote_frame.h"
+#include "worker/transport/testing/remote_report.h"
 
 namespace balancemoe::worker {
 namespace {
@@ -258,10 +259,13 @@ class RemoteWorker {
       answer.numbers = {absl::ToInt64Nanoseconds(batch->batch->Elapsed(index))};
       return absl::OkStatus();
     }
-    const absl::Status status = batch->batch->Wait(index, memory_.stream());
+    absl::Status status = batch->batch->Wait(index, memory_.stream());
     const bool received =
         batch->transfers[index].direction == Transfer::Direction::kReceive;
+    // On the stream: right only if it has waited.
     if (status.ok() && received) answer.bytes = batch->blocks[index].Read();
+    // The caller at the other end has no stream, so it is told the end.
+    if (status.ok()) status = batch->batch->Wait(index, {});
     return status;
   }
 
@@ -302,6 +306,7 @@ std::unique_ptr<RemoteMemory> HostRemoteMemory() {
 
 void ServeRemoteTransport(int descriptor, TransportFactory factory,
                           RemoteMemory& memory) {
+  ReportWhenAsked();
   RemoteWorker(descriptor, std::move(factory), memory).Run();
 }
 

@@ -80,6 +80,17 @@ __global__ void Compare(const uint64_t* one, const uint64_t* other,
 
 }  // namespace
 
+int LoadStreamKernels() {
+  for (const void* kernel : {reinterpret_cast<const void*>(&SumInRankOrder),
+                             reinterpret_cast<const void*>(&AddChecksum),
+                             reinterpret_cast<const void*>(&Compare)}) {
+    cudaFuncAttributes attributes;
+    const cudaError_t loaded = cudaFuncGetAttributes(&attributes, kernel);
+    if (loaded != cudaSuccess) return loaded;
+  }
+  return cudaSuccess;
+}
+
 int LaunchSumInRankOrder(float* sum, const float* parts, size_t count,
                          int ranks, void* stream) {
   if (count == 0) return cudaSuccess;

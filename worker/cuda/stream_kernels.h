@@ -10,6 +10,10 @@ namespace balancemoe::worker {
 // Memory is the device's unless said otherwise. They return a cudaError_t as a
 // number, 0 for success, so that this header needs no CUDA.
 
+// Loads all kernels. Without it the first launch of each would, and loading may
+// wait for all work under way: for ever, when that waits for a peer that died.
+int LoadStreamKernels();
+
 // sum[i] = ((parts[0][i] + parts[1][i]) + ...), `parts` [ranks, count], in
 // float32 without fused or reordered operations: the bits of a CPU's sum.
 int LaunchSumInRankOrder(float* sum, const float* parts, size_t count,

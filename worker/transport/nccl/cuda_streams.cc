@@ -54,6 +54,7 @@ absl::Status Launched(int error, absl::string_view what) {
 
 absl::StatusOr<std::unique_ptr<CudaStreams>> CudaStreams::Create(int device) {
   UseCudaDevice(device);
+  BMOE_RETURN_IF_ERROR(Launched(LoadStreamKernels(), "loading kernels"));
   std::unique_ptr<CudaStreams> streams(new CudaStreams(device));
   int least = 0;
   int greatest = 0;
@@ -76,18 +77,22 @@ CudaStreams::~CudaStreams() {
   }
 }
 
-void CudaStreams::Drain(absl::Duration timeout) {
+bool CudaStreams::Drain(absl::Duration timeout) {
   UseCudaDevice(device_);
   const SteadyClock clock;
   const absl::Time deadline = clock.Now() + timeout;
+  bool drained = true;
   for (const cudaStream_t stream : lanes_) {
-    while (cudaStreamQuery(stream) == cudaErrorNotReady &&
-           clock.Now() < deadline) {
+    bool busy = cudaStreamQuery(stream) == cudaErrorNotReady;
+    while (busy && clock.Now() < deadline) {
       std::this_thread::yield();
+      busy = cudaStreamQuery(stream) == cudaErrorNotReady;
     }
+    drained = drained && !busy;
   }
   // A query that is not ready counts as an error.
   cudaGetLastError();
+  return drained;
 }
 
 absl::Status CudaStreams::Copy(StreamLane lane, std::byte* to,

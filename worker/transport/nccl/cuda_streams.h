@@ -23,8 +23,10 @@ class CudaStreams final : public DeviceStreams {
   cudaStream_t of(StreamLane lane) const {
     return lanes_[static_cast<size_t>(lane)];
   }
-  // Waits until nothing is under way on the lanes, at most `timeout`.
-  void Drain(absl::Duration timeout);
+  int device() const { return device_; }
+  // Waits until nothing is under way on the lanes, at most `timeout`; whether
+  // that is so.
+  bool Drain(absl::Duration timeout);
 
   absl::Status Copy(StreamLane lane, std::byte* to, const std::byte* from,
                     size_t bytes) override;

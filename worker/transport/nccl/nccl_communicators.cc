@@ -1,10 +1,16 @@
 #include "worker/transport/nccl/nccl_communicators.h"
 
 #include <cstring>
+#include <functional>
+#include <thread>
+#include <utility>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
 #include "common/clock.h"
+#include "common/mutex.h"
 #include "common/status_macros.h"
+#include "worker/cuda/cuda_status.h"
 
 namespace balancemoe::worker {
 namespace {
@@ -17,6 +23,9 @@ constexpr absl::Duration kDrain = absl::Seconds(10);
 // How long giving a communicator back may take. Ranks of a machine wait for
 // each other there, and one may have no reason to leave yet.
 constexpr absl::Duration kFinalize = absl::Seconds(1);
+// How long a communicator's memory and threads may take to be given back. NCCL
+// goes on with it alone after that: buffers are out of use already.
+constexpr absl::Duration kReclaim = absl::Seconds(3);
 
 absl::Status NcclStatus(ncclResult_t result, absl::string_view what) {
   if (result == ncclSuccess || result == ncclInProgress) {
@@ -28,6 +37,39 @@ absl::Status NcclStatus(ncclResult_t result, absl::string_view what) {
 }
 
 }  // namespace
+
+// Calls that may block for good, when a peer, a network or a driver fails.
+// Shared with their threads: whoever ends last.
+class NcclCalls {
+ public:
+  static void Start(const std::shared_ptr<NcclCalls>& calls,
+                    std::function<void()> call) {
+    {
+      MutexLock lock(&calls->mutex_);
+      ++calls->under_way_;
+    }
+    std::thread([calls, call = std::move(call)] {
+      call();
+      MutexLock lock(&calls->mutex_);
+      --calls->under_way_;
+      calls->changed_.NotifyAll();
+    }).detach();
+  }
+
+  void Wait(absl::Duration timeout) {
+    const SteadyClock clock;
+    const absl::Time deadline = clock.Now() + timeout;
+    MutexLock lock(&mutex_);
+    while (under_way_ > 0 && clock.Now() < deadline) {
+      changed_.WaitFor(&mutex_, deadline - clock.Now());
+    }
+  }
+
+ private:
+  Mutex mutex_;
+  CondVar changed_;
+  int under_way_ ABSL_GUARDED_BY(mutex_) = 0;
+};
 
 absl::StatusOr<std::string> NewNcclGroupId() {
   std::string group_id;
@@ -47,6 +89,11 @@ absl::StatusOr<std::unique_ptr<NcclCommunicators>> NcclCommunicators::Connect(
     return absl::UnavailableError(
         absl::StrCat("NCCL: group id of ", group_id.size(), " bytes, wanted ",
                      kStreamLanes * sizeof(ncclUniqueId)));
+  }
+  if (!streams.Drain(absl::ZeroDuration())) {
+    return absl::UnavailableError(
+        absl::StrCat("GPU ", streams.device(),
+                     " still carries out operations of an earlier group"));
   }
   const SteadyClock clock;
   const absl::Time deadline = clock.Now() + group.connect_timeout;
@@ -124,23 +171,31 @@ absl::Status NcclCommunicators::Exchange(
 
 void NcclCommunicators::Abort() {
   if (communicators_[0] == nullptr && communicators_[1] == nullptr) return;
-  // As a group: aborting one may wait for the device, on which the other would
-  // still run.
-  ncclGroupStart();
+  // Not one after the other, nor as a group, which begins with one: a call that
+  // has told the device to stop goes on to wait, for the device, where the
+  // other communicator must stop too, or for a thread that still connects.
+  const auto calls = EndEach(ncclCommAbort);
+  streams_.Drain(kDrain);
+  calls->Wait(kReclaim);
+}
+
+std::shared_ptr<NcclCalls> NcclCommunicators::EndEach(
+    ncclResult_t (*end)(ncclComm_t)) {
+  auto calls = std::make_shared<NcclCalls>();
   for (ncclComm_t& communicator : communicators_) {
-    if (communicator != nullptr) ncclCommAbort(communicator);
+    if (communicator == nullptr) continue;
+    NcclCalls::Start(calls, [end, communicator, device = streams_.device()] {
+      UseCudaDevice(device);
+      end(communicator);
+    });
     communicator = nullptr;
   }
-  ncclGroupEnd();
-  streams_.Drain(kDrain);
+  return calls;
 }
 
 void NcclCommunicators::Disconnect() {
   if (!Finalize()) return Abort();
-  for (ncclComm_t& communicator : communicators_) {
-    if (communicator != nullptr) ncclCommDestroy(communicator);
-    communicator = nullptr;
-  }
+  EndEach(ncclCommDestroy)->Wait(kReclaim);
 }
 
 bool NcclCommunicators::Finalize() {

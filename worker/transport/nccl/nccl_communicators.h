@@ -14,6 +14,8 @@
 
 namespace balancemoe::worker {
 
+class NcclCalls;
+
 // Unique ids of the communicators of all lanes, one after the other.
 //
 // Errors: Unavailable, with NCCL's words.
@@ -25,8 +27,9 @@ class NcclCommunicators final : public StreamCommunicators {
  public:
   // `streams` must outlive the communicators.
   //
-  // Errors: Unavailable, with NCCL's words, or when `abort` is raised;
-  // DeadlineExceeded after group.connect_timeout.
+  // Errors: Unavailable, with NCCL's words, when `abort` is raised, or when the
+  // GPU still works for an earlier group; DeadlineExceeded after
+  // group.connect_timeout.
   static absl::StatusOr<std::unique_ptr<NcclCommunicators>> Connect(
       const std::string& group_id, const GroupOptions& group,
       const NcclOptions& options, CudaStreams& streams,
@@ -50,6 +53,8 @@ class NcclCommunicators final : public StreamCommunicators {
                       absl::Time deadline);
   // Whether both communicators were given back in good order.
   bool Finalize();
+  // Calls `end` for every communicator, each in a thread of its own.
+  std::shared_ptr<NcclCalls> EndEach(ncclResult_t (*end)(ncclComm_t));
 
   CudaStreams& streams_;
   // By lane; null in a group of one, and when given back.

@@ -118,7 +118,8 @@ class StreamCommunicators {
                                 const AbortSignal& abort) = 0;
 
   // Ends everything under way on both lanes, together: alone, one could wait
-  // for the other. When it returns, no buffer is in use.
+  // for the other. When it returns, no buffer is in use, or the device has
+  // failed to stop within seconds; it is then not Connect()ed any more.
   virtual void Abort() = 0;
   // Gives the communicators back; nothing is under way.
   virtual void Disconnect() = 0;

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <thread>
 
 #include "tests/fixtures/status_matchers.h"
@@ -28,8 +29,8 @@ class StreamedOrderTest : public ::testing::Test {
     for (int32_t rank = 0; rank < kRanks; ++rank) {
       threads.emplace_back([&, rank] {
         const auto factory =
-            StreamedFactory({.name = "streamed", .open_device = [this] {
-                               return OpenFakeStreamDevice(fabric_);
+            StreamedFactory({.name = "streamed", .open_device = [this, rank] {
+                               return OpenDevice(rank);
                              }});
         auto transport = factory(
             {.rank = WorkerRank(rank), .world_size = kRanks}, rendezvous_);
@@ -44,9 +45,21 @@ class StreamedOrderTest : public ::testing::Test {
     return WorkerRank(1 - transport.rank().value());
   }
 
+  // The device of a rank whose transport is there.
+  StreamDevice& device(Transport& transport) {
+    return *devices_[transport.rank().index()];
+  }
+
   FakeFabric fabric_;
 
  private:
+  std::unique_ptr<StreamDevice> OpenDevice(int32_t rank) {
+    auto device = OpenFakeStreamDevice(fabric_);
+    devices_[rank] = device.get();
+    return device;
+  }
+
+  std::array<StreamDevice*, kRanks> devices_ = {};
   LocalRendezvous rendezvous_;
 };
 
@@ -112,6 +125,38 @@ TEST_F(StreamedOrderTest, BytesThatChangeOnTheirWayAreDataLoss) {
                                      HasSubstr("another checksum")));
       }
     }
+  });
+}
+
+TEST_F(StreamedOrderTest, AStreamGoesOnBeforeItsTransferHasEnded) {
+  fabric_.HoldTransfers(true);
+  fabric_.CorruptNextTransfer();
+  OnBothRanks([&](Transport& transport) {
+    constexpr size_t kBytes = 1000;
+    int stream = 0;
+    DeviceMemory& memory = device(transport).memory();
+    std::byte* const bytes = *memory.Allocate(MemoryPlace::kDevice, kBytes);
+    const bool sends = transport.rank() == WorkerRank(0);
+    auto batch = transport.StartTransfers(
+        {{sends ? Transfer::Direction::kSend : Transfer::Direction::kReceive,
+          Peer(transport), absl::MakeSpan(bytes, kBytes)}});
+    ASSERT_THAT(batch, IsOk());
+    EXPECT_THAT((*batch)->Wait(0, {.native = &stream}), IsOk());
+    if (!sends) {
+      EXPECT_FALSE((*batch)->Done(0));
+      fabric_.HoldTransfers(false);
+      EXPECT_THAT(
+          (*batch)->Wait(0, {}),
+          IsStatus(absl::StatusCode::kDataLoss, HasSubstr("another checksum")));
+      EXPECT_TRUE((*batch)->Done(0));
+    }
+    // What the stream goes on with is wrong, and nobody else would say so.
+    absl::Status status;
+    while (status.ok()) status = transport.Barrier();
+    EXPECT_THAT(status, IsStatus(absl::StatusCode::kUnavailable,
+                                 HasSubstr("another checksum")));
+    *batch = nullptr;
+    memory.Free(MemoryPlace::kDevice, bytes);
   });
 }
 

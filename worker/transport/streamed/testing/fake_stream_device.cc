@@ -1,5 +1,6 @@
 #include "worker/transport/streamed/testing/fake_stream_device.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <cstring>
@@ -31,7 +32,13 @@ class FakeMemory final : public DeviceMemory {
  public:
   ~FakeMemory() override { BMOE_CHECK(blocks_.empty()); }
 
-  bool OnDevice(const void*) const override { return false; }
+  // What it allocated itself.
+  bool OnDevice(const void* address) const override {
+    MutexLock lock(&mutex_);
+    return std::any_of(
+        blocks_.begin(), blocks_.end(),
+        [address](const std::byte* block) { return block == address; });
+  }
   absl::StatusOr<std::byte*> Allocate(MemoryPlace, size_t bytes) override {
     auto* const memory =
         static_cast<std::byte*>(std::aligned_alloc(256, bytes));
@@ -56,7 +63,7 @@ class FakeMemory final : public DeviceMemory {
   }
 
  private:
-  Mutex mutex_;
+  mutable Mutex mutex_;
   std::set<std::byte*> blocks_ ABSL_GUARDED_BY(mutex_);
 };
 
@@ -246,6 +253,9 @@ bool FakeFabric::Receive(const Wire& wire, std::byte* memory, size_t bytes) {
   MutexLock lock(&mutex_);
   std::deque<Bytes>& sent = sent_[wire];
   if (sent.empty()) return false;
+  if (hold_ && std::get<StreamLane>(wire) == StreamLane::kTransfers) {
+    return false;
+  }
   BMOE_CHECK(sent.front().size() == bytes);
   std::memcpy(memory, sent.front().data(), bytes);
   sent.pop_front();
@@ -255,6 +265,11 @@ bool FakeFabric::Receive(const Wire& wire, std::byte* memory, size_t bytes) {
 void FakeFabric::CorruptNextTransfer() {
   MutexLock lock(&mutex_);
   corrupt_next_ = true;
+}
+
+void FakeFabric::HoldTransfers(bool hold) {
+  MutexLock lock(&mutex_);
+  hold_ = hold;
 }
 
 void FakeFabric::NoteIssue(int32_t rank, StreamLane lane) {

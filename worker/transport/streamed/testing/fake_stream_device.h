@@ -35,6 +35,9 @@ class FakeFabric {
   // Flips a bit of the next message on the lane of transfers.
   void CorruptNextTransfer() ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // Transfers stay on their way until they are let through.
+  void HoldTransfers(bool hold) ABSL_LOCKS_EXCLUDED(mutex_);
+
   // The lanes of the groups that `rank` issued, in order: 'c' or 't'.
   std::string IssueOrder(int32_t rank) const ABSL_LOCKS_EXCLUDED(mutex_);
   void NoteIssue(int32_t rank, StreamLane lane) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -42,6 +45,7 @@ class FakeFabric {
  private:
   mutable Mutex mutex_;
   int groups_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool hold_ ABSL_GUARDED_BY(mutex_) = false;
   bool corrupt_next_ ABSL_GUARDED_BY(mutex_) = false;
   std::map<Wire, std::deque<Bytes>> sent_ ABSL_GUARDED_BY(mutex_);
   std::map<int32_t, std::string> order_by_rank_ ABSL_GUARDED_BY(mutex_);

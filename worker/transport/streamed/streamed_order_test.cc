@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <barrier>
 #include <thread>
 
 #include "tests/fixtures/status_matchers.h"
@@ -131,6 +132,7 @@ TEST_F(StreamedOrderTest, BytesThatChangeOnTheirWayAreDataLoss) {
 TEST_F(StreamedOrderTest, AStreamGoesOnBeforeItsTransferHasEnded) {
   fabric_.HoldTransfers(true);
   fabric_.CorruptNextTransfer();
+  std::barrier both_went_on(kRanks);
   OnBothRanks([&](Transport& transport) {
     constexpr size_t kBytes = 1000;
     int stream = 0;
@@ -142,6 +144,7 @@ TEST_F(StreamedOrderTest, AStreamGoesOnBeforeItsTransferHasEnded) {
           Peer(transport), absl::MakeSpan(bytes, kBytes)}});
     ASSERT_THAT(batch, IsOk());
     EXPECT_THAT((*batch)->Wait(0, {.native = &stream}), IsOk());
+    both_went_on.arrive_and_wait();
     if (!sends) {
       EXPECT_FALSE((*batch)->Done(0));
       fabric_.HoldTransfers(false);

@@ -15,16 +15,17 @@ include(GNUInstallDirs)
 
 # `kind`: common, test or torch, whose precompiled header it uses.
 function(_balancemoe_common_settings target kind)
-  target_compile_options(
-    ${target}
-    PRIVATE -Wall -Wextra -Wshadow -Wnon-virtual-dtor
-            $<$<BOOL:${BALANCEMOE_WARNINGS_AS_ERRORS}>:-Werror>)
+  # nvcc, which compiles CUDA, knows none of these.
+  set(options -Wall -Wextra -Wshadow -Wnon-virtual-dtor
+              $<$<BOOL:${BALANCEMOE_WARNINGS_AS_ERRORS}>:-Werror>)
   if(TARGET balancemoe_${kind}_pch)
     # The precompiled header is made for libraries with threads; a program, which
     # CMake would compile with -fPIE, could not use it.
-    target_compile_options(${target} PRIVATE -fPIC -pthread)
+    list(APPEND options -fPIC -pthread)
     target_precompile_headers(${target} REUSE_FROM balancemoe_${kind}_pch)
   endif()
+  target_compile_options(${target}
+                         PRIVATE "$<$<COMPILE_LANGUAGE:CXX>:${options}>")
 endfunction()
 
 # common, or torch when `torch` says so.
@@ -118,6 +119,11 @@ function(balancemoe_test)
       ENVIRONMENT
       "BALANCEMOE_SOURCE_DIR=${PROJECT_SOURCE_DIR};BALANCEMOE_BIN_DIR=${CMAKE_RUNTIME_OUTPUT_DIRECTORY};${ARG_ENVIRONMENT}"
   )
+  if(ARG_LABEL STREQUAL gpu)
+    # What such a test says before it skips everything.
+    set_tests_properties(${ARG_NAME} PROPERTIES SKIP_REGULAR_EXPRESSION
+                                                "needs a GPU: ")
+  endif()
 endfunction()
 
 function(balancemoe_proto)

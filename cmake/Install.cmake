@@ -23,4 +23,5 @@ install(
         ${PROJECT_BINARY_DIR}/balancemoe-config-version.cmake
         cmake/FindGloo.cmake
         cmake/FindLibTorch.cmake
+        cmake/FindNccl.cmake
   DESTINATION ${_package_dir})

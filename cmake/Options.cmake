@@ -4,6 +4,8 @@ option(BALANCEMOE_WARNINGS_AS_ERRORS "Stop at the first warning" OFF)
 option(BALANCEMOE_PRECOMPILED_HEADERS
        "Compile the headers that most files include once" ON)
 option(BALANCEMOE_WITH_GLOO "Build the Gloo transport (CPU processes)" ON)
+option(BALANCEMOE_WITH_NCCL
+       "Build the NCCL transport (GPUs) where CUDA and NCCL are found" ON)
 option(BALANCEMOE_WITH_TORCH
        "Build everything that needs LibTorch: MoeLayer, train, bench train" ON)
 option(BALANCEMOE_FUZZ

@@ -29,11 +29,12 @@ constexpr absl::string_view kAny = "any";
 constexpr absl::string_view kAllBelow = "/...";
 
 // System headers with a suffix; those of C++ have none.
-constexpr std::array<absl::string_view, 22> kPosixHeaders = {
-    "dirent.h", "dlfcn.h",   "errno.h",  "fcntl.h",   "immintrin.h", "limits.h",
-    "malloc.h", "netdb.h",   "poll.h",   "pthread.h", "pwd.h",       "sched.h",
-    "signal.h", "spawn.h",   "stdint.h", "stdio.h",   "stdlib.h",    "string.h",
-    "syslog.h", "termios.h", "time.h",   "unistd.h"};
+constexpr std::array<absl::string_view, 23> kPosixHeaders = {
+    "dirent.h",    "dlfcn.h",  "errno.h",  "execinfo.h", "fcntl.h",
+    "immintrin.h", "limits.h", "malloc.h", "netdb.h",    "poll.h",
+    "pthread.h",   "pwd.h",    "sched.h",  "signal.h",   "spawn.h",
+    "stdint.h",    "stdio.h",  "stdlib.h", "string.h",   "syslog.h",
+    "termios.h",   "time.h",   "unistd.h"};
 constexpr std::array<absl::string_view, 5> kPosixDirectories = {
     "arpa", "linux", "net", "netinet", "sys"};
 
@@ -95,7 +96,8 @@ std::vector<std::string> FilesOf(const fs::path& root) {
 }
 
 bool IsSource(absl::string_view path) {
-  return absl::EndsWith(path, ".h") || absl::EndsWith(path, ".cc");
+  return absl::EndsWith(path, ".h") || absl::EndsWith(path, ".cc") ||
+         absl::EndsWith(path, ".cu");
 }
 
 }  // namespace

@@ -43,13 +43,14 @@ class LayerRules {
   std::map<std::string, Layer> layer_by_directory_;
 };
 
-// Every wrong #include of the .h and .cc files under common, coordinator,
+// Every wrong #include of the .h, .cc and .cu files under common, coordinator,
 // worker and tests, "FILE:LINE: what is wrong"; a directory without a line; a
 // line without a directory. Sorted by file.
 std::vector<std::string> CheckLayers(const std::filesystem::path& root,
                                      const LayerRules& rules);
 
-// Every file that is too long: 400 lines for .h and .cc, 80 for CMakeLists.txt.
+// Every file that is too long: 400 lines for .h, .cc and .cu, 80 for
+// CMakeLists.txt.
 std::vector<std::string> CheckFileLengths(const std::filesystem::path& root);
 
 }  // namespace balancemoe

@@ -30,7 +30,7 @@ class LocalRendezvous final : public Rendezvous {
  private:
   using Key = std::pair<Generation, std::string>;
 
-  const SteadyClock clock_;
+  const SteadyClock clock_{};
 
   Mutex mutex_;
   CondVar changed_;

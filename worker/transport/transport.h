@@ -43,8 +43,10 @@ class TransferBatch {
   // Whether transfer `index` has ended, well or not. Never blocks.
   virtual bool Done(size_t index) const = 0;
 
-  // Makes `stream` wait for transfer `index`: later work sees its bytes.
-  // Without a stream, blocks the caller.
+  // Without a stream, blocks the caller until transfer `index` is Done. With
+  // one, may return before: the stream waits, and later work on it sees the
+  // bytes. Bytes that turn out wrong after that abort the group, whose later
+  // calls say so; Wait without a stream still tells how the transfer ended.
   //
   // Errors:
   //   DataLoss     the bytes differ from those sent, or in length.

@@ -37,10 +37,12 @@ struct TransportBackend {
 
 using ConformanceCase = std::tuple<TransportBackend, int32_t>;
 
-// The backend with 1, 2, 3, 4 and 7 ranks.
-inline auto ConformanceCases(TransportBackend backend) {
+// The backend with each of these numbers of ranks.
+inline auto ConformanceCases(TransportBackend backend,
+                             const std::vector<int32_t>& ranks = {1, 2, 3, 4,
+                                                                  7}) {
   return ::testing::Combine(::testing::Values(std::move(backend)),
-                            ::testing::Values(1, 2, 3, 4, 7));
+                            ::testing::ValuesIn(ranks));
 }
 
 std::string ConformanceCaseName(

@@ -25,6 +25,9 @@ if(BALANCEMOE_WITH_GLOO AND BALANCEMOE_WITH_TORCH)
     PRIVATE_DEPS balancemoe::bench_policy_switch balancemoe::bench_train_blocks
                  balancemoe::worker_program
     TORCH)
+  # Sees no Torch.
+  set_source_files_properties(train_bench.cc PROPERTIES SKIP_PRECOMPILE_HEADERS
+                                                        ON)
 else()
   balancemoe_library(
     NAME bench_train

@@ -2,8 +2,9 @@
 # without BALANCEMOE_PRECOMPILED_HEADERS, as in the presets clang, asan and tsan,
 # one that does not fails to compile.
 #
-# A target uses the one that it is compiled with the same options as, so these
-# get theirs from where targets get theirs.
+# The compiler takes one only with the options that it was made with, so -pthread
+# stands here and in BalancemoeTargets.cmake, and tests, which have other options,
+# have one of their own.
 
 set(_common_headers
     <algorithm>

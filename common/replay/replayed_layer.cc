@@ -4,6 +4,7 @@
 #include <cstddef>
 
 #include "absl/time/time.h"
+#include "absl/types/span.h"
 #include "common/planning/top_up.h"
 
 namespace balancemoe {

@@ -51,8 +51,8 @@ class TopUpSearch {
         if (near_first && loads_.num_nodes() == 1) continue;
         exporter.Export({used_, tokens_, free_},
                         static_cast<int64_t>(threshold) + 1, near_first, added);
-        // Higher thresholds make fewer copies, which rarely help where these did
-        // not, and each set takes as long as the split itself.
+        // Higher thresholds make fewer copies, which rarely help where these
+        // did not, and each set takes as long as the split itself.
         if (!Try(added)) return;
       }
     }

@@ -17,10 +17,6 @@
 namespace balancemoe::worker {
 namespace {
 
-// How often a thread that waits for a slow link looks whether the group still
-// is.
-constexpr absl::Duration kHealthCheck = absl::Milliseconds(250);
-
 // Carries one message at a time.
 class Lane {
  public:
@@ -38,9 +34,7 @@ class Lane {
 // The slow link's end at one worker. Thread-safe.
 class DelayLine {
  public:
-  // Asks `inner` whether the group still is, until Close().
-  DelayLine(const LinkDelay& delay, Transport& inner)
-      : delay_(delay), inner_(&inner) {}
+  explicit DelayLine(const LinkDelay& delay) : delay_(delay) {}
 
   const LinkDelay& delay() const { return delay_; }
   absl::Time Now() const { return clock_.Now(); }
@@ -57,26 +51,28 @@ class DelayLine {
     return receiving_.Take(sent, delay_.TimeOf(bytes)) + delay_.TimeOf(bytes);
   }
 
-  // Blocks until `due` without using CPU.
+  // Blocks until `due` without using CPU. What has arrived arrives, also when
+  // its sender leaves meanwhile: only this worker's own end stops the waiting.
   //
-  // Errors: Unavailable when the group is aborted meanwhile.
+  // Errors: Unavailable with the reason of End() when that comes first.
   absl::Status WaitUntil(absl::Time due) ABSL_LOCKS_EXCLUDED(mutex_) {
     MutexLock lock(&mutex_);
     while (clock_.Now() < due) {
-      if (inner_ == nullptr) {
-        return absl::UnavailableError("the transport is gone");
-      }
-      BMOE_RETURN_IF_ERROR(inner_->StartTransfers({}).status());
-      changed_.WaitFor(&mutex_, std::min(due - clock_.Now(), kHealthCheck));
+      BMOE_RETURN_IF_ERROR(end_);
+      changed_.WaitFor(&mutex_, due - clock_.Now());
     }
     return absl::OkStatus();
   }
 
-  // Ends all waiting.
-  void Close() ABSL_LOCKS_EXCLUDED(mutex_) {
+  // Ends all waiting, until Reopen().
+  void End(absl::string_view reason) ABSL_LOCKS_EXCLUDED(mutex_) {
     MutexLock lock(&mutex_);
-    inner_ = nullptr;
+    end_ = absl::UnavailableError(reason);
     changed_.NotifyAll();
+  }
+  void Reopen() ABSL_LOCKS_EXCLUDED(mutex_) {
+    MutexLock lock(&mutex_);
+    end_ = absl::OkStatus();
   }
 
  private:
@@ -87,7 +83,7 @@ class DelayLine {
   CondVar changed_;
   Lane sending_ ABSL_GUARDED_BY(mutex_);
   Lane receiving_ ABSL_GUARDED_BY(mutex_);
-  Transport* inner_ ABSL_GUARDED_BY(mutex_);
+  absl::Status end_ ABSL_GUARDED_BY(mutex_);
 };
 
 // Transfers whose arrival is held up. Thread-safe.
@@ -185,9 +181,8 @@ class DelayedBatch final : public TransferBatch {
 class DelayedTransport final : public Transport {
  public:
   DelayedTransport(std::unique_ptr<Transport> inner, const LinkDelay& delay)
-      : inner_(std::move(inner)),
-        line_(std::make_shared<DelayLine>(delay, *inner_)) {}
-  ~DelayedTransport() override { line_->Close(); }
+      : inner_(std::move(inner)), line_(std::make_shared<DelayLine>(delay)) {}
+  ~DelayedTransport() override { line_->End("the transport is gone"); }
 
   WorkerRank rank() const override { return inner_->rank(); }
   int32_t world_size() const override { return inner_->world_size(); }
@@ -236,9 +231,14 @@ class DelayedTransport final : public Transport {
     BMOE_RETURN_IF_ERROR(batch->Start(*inner_));
     return batch;
   }
-  void Abort(absl::Status reason) override { inner_->Abort(std::move(reason)); }
+  void Abort(absl::Status reason) override {
+    line_->End(reason.message());
+    inner_->Abort(std::move(reason));
+  }
   absl::Status Rebuild(Generation generation) override {
-    return inner_->Rebuild(generation);
+    BMOE_RETURN_IF_ERROR(inner_->Rebuild(generation));
+    line_->Reopen();
+    return absl::OkStatus();
   }
 
  private:

@@ -30,6 +30,8 @@ struct LinkDelay {
 // monotonic clock: all workers are on one machine. Waiting costs no CPU.
 //
 // Done() and Elapsed() know the delay; the bytes may lie in the buffer before.
+// Bytes that are there arrive, also when their sender has left by then; the
+// waiting ends early only with this worker's own Abort() or destruction.
 TransportFactory DelayedFactory(TransportFactory factory,
                                 const LinkDelay& delay);
 

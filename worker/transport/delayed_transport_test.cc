@@ -152,6 +152,33 @@ TEST(DelayedTransportTest, WaitingCostsNoCpu) {
   });
 }
 
+TEST(DelayedTransportTest, AnAbortEndsTheWaiting) {
+  const TransportFactory factory = DelayedLoopback({.latency = absl::Hours(1)});
+  LocalRendezvous rendezvous;
+  std::vector<std::thread> threads;
+  for (int32_t rank = 0; rank < 2; ++rank) {
+    threads.emplace_back([&, rank] {
+      auto transport =
+          factory({.rank = WorkerRank(rank), .world_size = 2}, rendezvous);
+      ASSERT_THAT(transport, IsOk());
+      Bytes bytes(10);
+      auto batch = (*transport)
+                       ->StartTransfers({rank == 0 ? SendTo(1, bytes)
+                                                   : ReceiveFrom(0, bytes)});
+      ASSERT_THAT(batch, IsOk());
+      // All bytes are there; only the delay is left.
+      ASSERT_THAT((*transport)->Barrier(), IsOk());
+      std::thread aborter(
+          [&] { (*transport)->Abort(absl::CancelledError("enough")); });
+      EXPECT_THAT((*batch)->Wait(0, {}),
+                  IsStatus(absl::StatusCode::kUnavailable,
+                           ::testing::HasSubstr("enough")));
+      aborter.join();
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+}
+
 TEST(DelayedTransportTest, CollectivesAreDelayedOnlyOnRequest) {
   const SteadyClock clock;
   for (const bool delayed : {false, true}) {

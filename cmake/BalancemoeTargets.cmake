@@ -7,7 +7,7 @@
 #                   [TIMEOUT seconds] [TORCH] [ENVIRONMENT VAR=value..])
 #   balancemoe_proto(NAME n PROTOS ..)
 #
-# TORCH shares the one precompiled <torch/torch.h> (PrecompiledHeaders.cmake); such
+# TORCH shares the one precompiled header of Torch (PrecompiledHeaders.cmake); such
 # a target must not see generated protos (Torch ships old Protocol Buffers
 # headers). INSTALL exports the library and its headers as balancemoe::n.
 

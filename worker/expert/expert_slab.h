@@ -1,7 +1,7 @@
 #ifndef BALANCEMOE_WORKER_EXPERT_EXPERT_SLAB_H_
 #define BALANCEMOE_WORKER_EXPERT_EXPERT_SLAB_H_
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <array>
 #include <cstddef>

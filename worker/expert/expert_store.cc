@@ -1,5 +1,8 @@
 #include "worker/expert/expert_store.h"
 
+#include <torch/nn/modules/linear.h>
+#include <torch/utils.h>
+
 #include <algorithm>
 #include <array>
 #include <cmath>

@@ -1,7 +1,8 @@
 #ifndef BALANCEMOE_WORKER_EXPERT_EXPERT_STORE_H_
 #define BALANCEMOE_WORKER_EXPERT_EXPERT_STORE_H_
 
-#include <torch/torch.h>
+#include <torch/nn/module.h>
+#include <torch/types.h>
 
 #include <cstddef>
 #include <cstdint>

@@ -1,5 +1,7 @@
 #include "worker/expert/lend_executor.h"
 
+#include <torch/utils.h>
+
 #include <utility>
 
 #include "common/status_macros.h"

@@ -1,5 +1,7 @@
 #include "worker/moe/arrive.h"
 
+#include <torch/csrc/autograd/custom_function.h>
+
 #include <algorithm>
 #include <cstdint>
 #include <utility>

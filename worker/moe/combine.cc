@@ -1,5 +1,6 @@
 #include "worker/moe/combine.h"
 
+#include <torch/csrc/autograd/custom_function.h>
 #include <torch/csrc/autograd/engine.h>
 
 #include <utility>

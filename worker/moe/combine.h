@@ -1,7 +1,7 @@
 #ifndef BALANCEMOE_WORKER_MOE_COMBINE_H_
 #define BALANCEMOE_WORKER_MOE_COMBINE_H_
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <vector>
 

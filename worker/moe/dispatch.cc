@@ -1,5 +1,7 @@
 #include "worker/moe/dispatch.h"
 
+#include <torch/csrc/autograd/custom_function.h>
+
 #include <cstddef>
 #include <vector>
 

@@ -1,7 +1,7 @@
 #ifndef BALANCEMOE_WORKER_MOE_DISPATCH_H_
 #define BALANCEMOE_WORKER_MOE_DISPATCH_H_
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include "worker/moe/layer_pass.h"
 

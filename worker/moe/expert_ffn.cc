@@ -1,5 +1,7 @@
 #include "worker/moe/expert_ffn.h"
 
+#include <torch/csrc/autograd/custom_function.h>
+
 #include <cstdint>
 #include <utility>
 

@@ -1,7 +1,7 @@
 #ifndef BALANCEMOE_WORKER_MOE_EXPERT_FFN_H_
 #define BALANCEMOE_WORKER_MOE_EXPERT_FFN_H_
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <cstddef>
 #include <optional>

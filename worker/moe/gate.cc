@@ -1,5 +1,7 @@
 #include "worker/moe/gate.h"
 
+#include <torch/utils.h>
+
 #include <algorithm>
 #include <array>
 #include <cmath>

@@ -1,7 +1,8 @@
 #ifndef BALANCEMOE_WORKER_MOE_GATE_H_
 #define BALANCEMOE_WORKER_MOE_GATE_H_
 
-#include <torch/torch.h>
+#include <torch/nn/module.h>
+#include <torch/types.h>
 
 #include <cstdint>
 #include <functional>

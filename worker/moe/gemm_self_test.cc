@@ -1,6 +1,7 @@
 #include "worker/moe/gemm_self_test.h"
 
-#include <torch/torch.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include <cstdint>
 #include <cstring>

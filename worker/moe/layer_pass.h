@@ -1,7 +1,8 @@
 #ifndef BALANCEMOE_WORKER_MOE_LAYER_PASS_H_
 #define BALANCEMOE_WORKER_MOE_LAYER_PASS_H_
 
-#include <torch/torch.h>
+#include <torch/csrc/autograd/custom_function.h>
+#include <torch/types.h>
 
 #include <cstdint>
 #include <memory>

@@ -1,3 +1,5 @@
+#include <torch/utils.h>
+
 // Lends with quotas: a borrower computes some of an expert's tokens, home the
 // rest, and the parts of the gradient add up at home.
 #include <gmock/gmock.h>

@@ -1,7 +1,7 @@
 #ifndef BALANCEMOE_WORKER_MOE_TOKEN_EXCHANGE_H_
 #define BALANCEMOE_WORKER_MOE_TOKEN_EXCHANGE_H_
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <cstddef>
 #include <cstdint>

@@ -1,5 +1,7 @@
 #include "worker/train/adam.h"
 
+#include <torch/utils.h>
+
 #include <utility>
 
 namespace balancemoe::worker {

@@ -1,7 +1,7 @@
 #ifndef BALANCEMOE_WORKER_TRAIN_ADAM_H_
 #define BALANCEMOE_WORKER_TRAIN_ADAM_H_
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <cstddef>
 #include <vector>

@@ -1,7 +1,7 @@
 #ifndef BALANCEMOE_WORKER_TRAIN_GRADIENT_BUCKET_H_
 #define BALANCEMOE_WORKER_TRAIN_GRADIENT_BUCKET_H_
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <vector>
 

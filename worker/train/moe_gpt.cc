@@ -1,6 +1,7 @@
 #include "worker/train/moe_gpt.h"
 
 #include <ATen/CPUGeneratorImpl.h>
+#include <torch/utils.h>
 
 #include <string>
 #include <unordered_set>

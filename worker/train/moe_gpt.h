@@ -1,7 +1,10 @@
 #ifndef BALANCEMOE_WORKER_TRAIN_MOE_GPT_H_
 #define BALANCEMOE_WORKER_TRAIN_MOE_GPT_H_
 
-#include <torch/torch.h>
+#include <torch/nn/modules/embedding.h>
+#include <torch/nn/modules/linear.h>
+#include <torch/nn/modules/normalization.h>
+#include <torch/types.h>
 
 #include <cstdint>
 #include <vector>

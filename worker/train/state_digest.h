@@ -1,7 +1,7 @@
 #ifndef BALANCEMOE_WORKER_TRAIN_STATE_DIGEST_H_
 #define BALANCEMOE_WORKER_TRAIN_STATE_DIGEST_H_
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <cstddef>
 #include <utility>

@@ -1,5 +1,8 @@
 #include "worker/train/trainer.h"
 
+#include <torch/nn/functional/loss.h>
+#include <torch/utils.h>
+
 #include <algorithm>
 #include <cstddef>
 #include <type_traits>

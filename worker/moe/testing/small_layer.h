@@ -1,7 +1,7 @@
 #ifndef BALANCEMOE_WORKER_MOE_TESTING_SMALL_LAYER_H_
 #define BALANCEMOE_WORKER_MOE_TESTING_SMALL_LAYER_H_
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <cstdint>
 #include <utility>

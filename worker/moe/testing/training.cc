@@ -1,6 +1,7 @@
 #include "worker/moe/testing/training.h"
 
 #include <gtest/gtest.h>
+#include <torch/optim/adam.h>
 
 #include <cstring>
 #include <memory>

@@ -1,7 +1,7 @@
 #ifndef BALANCEMOE_WORKER_MOE_TESTING_TRAINING_H_
 #define BALANCEMOE_WORKER_MOE_TESTING_TRAINING_H_
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <cstdint>
 #include <map>

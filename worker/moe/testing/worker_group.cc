@@ -1,7 +1,7 @@
 #include "worker/moe/testing/worker_group.h"
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/utils.h>
 
 #include <algorithm>
 #include <exception>

@@ -1,12 +1,12 @@
 #include "coordinator/admission.h"
 
 #include <algorithm>
-#include <vector>
+#include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
-#include "common/planning/layer_snapshot.h"
+#include "common/planning/job_placement.h"
 #include "common/status_macros.h"
 #include "common/wire/codec.h"
 
@@ -73,26 +73,17 @@ absl::Status CheckSizes(const v1::RegisterRequest& request,
   return absl::OkStatus();
 }
 
-// Homes never change yet, so there is one placement to plan for.
-absl::Status CheckPlacement(const v1::RegisterRequest& request) {
-  if (request.home_of_expert().empty()) return absl::OkStatus();
-  const std::vector<WorkerRank> homes =
-      ContiguousPlacement(request.world_size(), request.experts());
-  const size_t expected = homes.size() * static_cast<size_t>(request.layers());
-  const size_t given = static_cast<size_t>(request.home_of_expert_size());
-  if (given != expected) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "home_of_expert: ", given, " entries instead of ", expected));
+absl::StatusOr<JobPlacement> DecodePlacement(
+    const v1::RegisterRequest& request) {
+  if (request.home_of_expert().empty() && request.placement_version() == 0) {
+    return FirstPlacement(request.layers(), request.world_size(),
+                          request.experts());
   }
-  for (size_t i = 0; i < given; ++i) {
-    const int32_t home = request.home_of_expert(static_cast<int>(i));
-    const int32_t contiguous = homes[i % homes.size()].value();
-    if (home == contiguous) continue;
-    return absl::InvalidArgumentError(absl::StrCat(
-        "home_of_expert: expert ", i % homes.size(), " of layer ",
-        i / homes.size(), " at worker ", home, " instead of ", contiguous));
-  }
-  return absl::OkStatus();
+  v1::Placement placement;
+  placement.set_version(request.placement_version());
+  *placement.mutable_home_of_expert() = request.home_of_expert();
+  return FromProto(placement, request.layers(), request.world_size(),
+                   request.experts());
 }
 
 }  // namespace
@@ -113,7 +104,7 @@ absl::StatusOr<Registration> DecodeRegistration(
     const v1::RegisterRequest& request, const AdmissionLimits& limits) {
   BMOE_RETURN_IF_ERROR(CheckIds(request));
   BMOE_RETURN_IF_ERROR(CheckSizes(request, limits));
-  BMOE_RETURN_IF_ERROR(CheckPlacement(request));
+  BMOE_ASSIGN_OR_RETURN(JobPlacement placement, DecodePlacement(request));
   return Registration{.job_id = request.job_id(),
                       .run_id = request.run_id(),
                       .rank = WorkerRank(request.rank()),
@@ -123,7 +114,8 @@ absl::StatusOr<Registration> DecodeRegistration(
                                 .expert_bytes = request.expert_bytes()},
                       .spare_slots = request.spare_slots(),
                       .incarnation = Incarnation(request.worker_incarnation()),
-                      .generation = Generation(request.generation())};
+                      .generation = Generation(request.generation()),
+                      .placement = std::move(placement)};
 }
 
 }  // namespace balancemoe::coordinator

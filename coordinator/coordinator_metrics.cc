@@ -75,7 +75,7 @@ CoordinatorMetrics::CoordinatorMetrics(prometheus::Registry& registry)
                                  "Transfers in the plans that were pushed.")),
       plan_transfer_bytes(AddCounters(
           registry, "balancemoe_plan_transfer_bytes_total",
-          "Parameter bytes of the transfers in the plans that were pushed.")),
+          "Parameters and optimizer state in the plans that were pushed.")),
       imbalance(AddGauges(registry, "balancemoe_imbalance_ratio",
                           "Heaviest worker over the mean, of the last plan.")),
       iterations_skipped(AddCounters(registry,

@@ -38,9 +38,7 @@ absl::StatusOr<v1::RegisterResponse> JobRun::Admit(
     FenceAll(absl::StrCat("worker ", registration.rank.value(), " of job ", id_,
                           " is new: form a new group"));
   }
-  if (admission.new_incarnation) {
-    cycle_.SetWorker(registration.rank, registration.spare_slots);
-  }
+  cycle_.Admit(registration, admission.new_incarnation);
   deserted_since_.reset();
   ShowState();
   return Welcome(admission);
@@ -151,6 +149,9 @@ absl::StatusOr<JobRun::NextRead> JobRun::Act(
       return NextRead::kNow;
     case v1::SessionRequest::kCalibration:
       BMOE_RETURN_IF_ERROR(cycle_.TakeCalibration(rank, message.calibration()));
+      return NextRead::kNow;
+    case v1::SessionRequest::kPlacement:
+      BMOE_RETURN_IF_ERROR(cycle_.TakePlacement(message.placement()));
       return NextRead::kNow;
     case v1::SessionRequest::kDetach:
       LeaveSession(rank);

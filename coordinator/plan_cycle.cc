@@ -66,7 +66,8 @@ absl::StatusOr<PlanCycle::ReportState> PlanCycle::TakeReport(
       gather_.Add(rank,
                   {.iteration = Iteration(report.iteration()),
                    .layers = report.layers(),
-                   .tokens_per_expert = report.tokens_per_expert()},
+                   .tokens_per_expert = report.tokens_per_expert(),
+                   .placement_version = report.placement_version()},
                   now);
   if (outcome.rejection.has_value()) {
     metrics_.reports_rejected[ToString(*outcome.rejection)].Increment();
@@ -92,6 +93,18 @@ absl::StatusOr<PlanCycle::ReportState> PlanCycle::TakeReport(
 
 void PlanCycle::PushPlan(CompleteGather gather, Generation generation,
                          Push push) {
+  if (gather.placement_version != planner_.placement_version()) {
+    // Whoever carries out plans checks them against the homes; this only saves
+    // making one that nobody would take.
+    PushMissed({.iteration = gather.iteration,
+                .layer = gather.layer,
+                .cause = "placement",
+                .reason = absl::StrCat(
+                    "the workers' placement ", gather.placement_version,
+                    " is not known, only ", planner_.placement_version())},
+               push);
+    return;
+  }
   missed_last_ = false;
   const absl::Time began = environment_.clock.Now();
   const PlannedLayer planned = planner_.Decide(schedule_.At(gather.iteration),
@@ -105,10 +118,16 @@ void PlanCycle::PushPlan(CompleteGather gather, Generation generation,
   metrics_.solve_duration->Observe(absl::ToDoubleSeconds(decided - began));
   metrics_.push_duration->Observe(
       absl::ToDoubleSeconds(environment_.clock.Now() - decided));
-  const double lends = static_cast<double>(plan.decision.lends.size());
-  metrics_.plan_transfers->Increment(lends);
+  const auto lends = static_cast<double>(plan.decision.lends.size());
+  const auto moves = static_cast<double>(plan.decision.moves.size());
+  metrics_.plan_transfers->Increment(lends + moves);
+  // A move takes the parameters again at the end of its step, with what the
+  // optimizer keeps.
+  const auto expert_bytes = static_cast<double>(shape_.expert_bytes);
   metrics_.plan_transfer_bytes->Increment(
-      lends * static_cast<double>(shape_.expert_bytes));
+      lends * expert_bytes +
+      moves *
+          (2 * expert_bytes + static_cast<double>(planner_.optimizer_bytes())));
   metrics_.imbalance["before"].Set(planned.imbalance_before);
   metrics_.imbalance["after_predicted"].Set(planned.imbalance_after);
 }
@@ -143,8 +162,19 @@ void PlanCycle::TakeProgress(Iteration iteration) {
   newest_begun_ = std::max(newest_begun_, iteration);
 }
 
-void PlanCycle::SetWorker(WorkerRank rank, int32_t spare_slots) {
-  planner_.SetWorker(rank, spare_slots);
+void PlanCycle::Admit(const Registration& registration, bool new_process) {
+  if (new_process) {
+    planner_.SetWorker(registration.rank, registration.spare_slots);
+  }
+  planner_.SetPlacement(registration.placement);
+}
+
+absl::Status PlanCycle::TakePlacement(const v1::Placement& placement) {
+  BMOE_ASSIGN_OR_RETURN(
+      JobPlacement decoded,
+      FromProto(placement, shape_.layers, shape_.world_size, shape_.experts));
+  planner_.SetPlacement(std::move(decoded));
+  return absl::OkStatus();
 }
 
 void PlanCycle::Expire(Push push) {

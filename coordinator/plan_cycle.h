@@ -55,14 +55,19 @@ class PlanCycle {
   absl::Status TakeCalibration(WorkerRank rank,
                                const v1::Calibration& calibration);
 
+  // A worker says where the experts live now.
+  //
+  // Errors: InvalidArgument for what is no placement of this job.
+  absl::Status TakePlacement(const v1::Placement& placement);
+
   // Counts what became of a plan.
   void TakeResult(WorkerRank rank, const v1::PlanResult& result);
 
   // A worker says where it is.
   void TakeProgress(Iteration iteration);
 
-  // A process took `rank`.
-  void SetWorker(WorkerRank rank, int32_t spare_slots);
+  // A worker registered; `new_process`: one that was not known before.
+  void Admit(const Registration& registration, bool new_process);
 
   // A worker's session began: it may be anywhere, and learns the policy.
   void WorkerIsBack() { gather_.ForgetPosition(); }
@@ -70,6 +75,7 @@ class PlanCycle {
   // The workers regroup: nothing that was reported counts.
   void Restart() {
     gather_.Clear();
+    planner_.ForgetPlacement();
     missed_last_ = false;
   }
 

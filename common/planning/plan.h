@@ -29,7 +29,8 @@ struct Lend {
   auto operator<=>(const Lend&) const = default;
 };
 
-// A lasting transfer: the expert's home changes, with its optimizer state.
+// A lasting transfer: the expert's home changes, with its optimizer state, when
+// the step of the iteration has ended.
 struct Move {
   ExpertId expert;
   WorkerRank from;
@@ -67,7 +68,8 @@ enum class FanOut {
 
 // What a policy decides for one layer.
 struct LayerPlan {
-  // Take effect before the lends, whose `from` is the home after them.
+  // Count as made before the lends, whose `from` is the home after them. In
+  // their own iteration they are carried out as lends, see MovesAsLends.
   std::vector<Move> moves;
   // In the order in which they travel; those of one expert stand together.
   std::vector<Lend> lends;
@@ -84,6 +86,9 @@ struct LayerPlan {
   bool searched = true;
   // Why this plan, or why none; for operators.
   std::string reason;
+
+  // Whether it transfers nothing.
+  bool empty() const { return moves.empty() && lends.empty(); }
 
   bool operator==(const LayerPlan&) const = default;
 };

@@ -32,16 +32,13 @@ struct PolicyEntry {
   PolicyTraits traits;
   std::unique_ptr<Policy> (*make)(const PolicyChoice& choice,
                                   const PolicyOptions& options);
-  // Whether its plans move homes.
-  bool moves = false;
 };
 
 // What workers would have to be able to do, for plans of this policy in this
 // mode; empty: they can carry them out.
 absl::string_view Missing(const PolicyEntry& entry, absl::string_view mode) {
   if (entry.traits.planner == Planner::kNobody) return "";
-  if (mode != kInline) return "plans made ahead";
-  return entry.moves ? "moves of experts" : "";
+  return mode == kInline ? "" : "plans made ahead";
 }
 
 template <typename T>
@@ -84,25 +81,25 @@ const std::vector<PolicyEntry>& Policies() {
             Planner::kCoordinator,
             std::nullopt,
             /*bound_by_option=*/false,
-            /*whole_experts=*/true},
-           &Make<PairwiseDpPolicy>,
-           /*moves=*/true},
+            /*whole_experts=*/true,
+            /*moves=*/true},
+           &Make<PairwiseDpPolicy>},
           {{"pairwise-moves",
             {kInline},
             Planner::kCoordinator,
             std::nullopt,
             /*bound_by_option=*/false,
-            /*whole_experts=*/true},
-           &Make<PairwiseMovesPolicy>,
-           /*moves=*/true},
+            /*whole_experts=*/true,
+            /*moves=*/true},
+           &Make<PairwiseMovesPolicy>},
           {{"smartmoe",
             {kAhead},
             Planner::kCoordinator,
             0,
             /*bound_by_option=*/false,
-            /*whole_experts=*/true},
-           &Make<SmartMoePolicy>,
-           /*moves=*/true},
+            /*whole_experts=*/true,
+            /*moves=*/true},
+           &Make<SmartMoePolicy>},
           {{"static",
             {kInline, kAhead, kHybrid},
             Planner::kNobody,

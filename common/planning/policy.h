@@ -67,9 +67,11 @@ struct PolicyTraits {
   std::optional<int32_t> slots;
   // Whether a replay's own slots bind it instead.
   bool bound_by_option = false;
-  // Whether it lends only whole experts: then training learns the same bits as
-  // without transfers, else the same up to rounding.
+  // Whether it transfers only whole experts: then training learns the same bits
+  // as without transfers, else the same up to rounding.
   bool whole_experts = false;
+  // Whether its plans move homes.
+  bool moves = false;
 };
 
 struct PolicyOptions {

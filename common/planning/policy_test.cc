@@ -19,13 +19,14 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 constexpr char kTrainable[] =
-    "adaptive@inline, fastermoe, fastermoe-paper, llep, pairwise, static, "
-    "ultraep";
+    "adaptive@inline, fastermoe, fastermoe-paper, llep, pairwise, pairwise-dp, "
+    "pairwise-moves, static, ultraep";
 
-TEST(PolicyTest, PoliciesThatPlanLendsInlineTrain) {
+TEST(PolicyTest, PoliciesThatPlanInlineTrain) {
   EXPECT_THAT(PolicyNames(),
               ElementsAre("adaptive@inline", "fastermoe", "fastermoe-paper",
-                          "llep", "pairwise", "static", "ultraep"));
+                          "llep", "pairwise", "pairwise-dp", "pairwise-moves",
+                          "static", "ultraep"));
 }
 
 TEST(PolicyTest, EveryNameMakesItsPolicy) {
@@ -122,11 +123,6 @@ TEST(PolicyTest, PlansThatWorkersCannotCarryOutAreRefusedWithWhatIsMissing) {
     EXPECT_THAT(ParsePolicyChoice(ahead),
                 IsStatus(absl::StatusCode::kFailedPrecondition,
                          HasSubstr("cannot carry out plans made ahead yet")));
-  }
-  for (const char* moves : {"pairwise-dp", "pairwise-moves@inline"}) {
-    EXPECT_THAT(ParsePolicyChoice(moves),
-                IsStatus(absl::StatusCode::kFailedPrecondition,
-                         HasSubstr("cannot carry out moves of experts yet")));
   }
 }
 

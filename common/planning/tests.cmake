@@ -8,6 +8,7 @@ foreach(
   fastermoe_policy
   fewest_lends
   home_swaps
+  job_placement
   lanes
   layer_forecast
   layer_loads
@@ -18,6 +19,7 @@ foreach(
   load_export
   load_order
   lower_bound
+  moves_as_lends
   overlap_knapsack
   pair_search
   pairwise_dp_policy

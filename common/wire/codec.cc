@@ -46,6 +46,13 @@ bool LendsOnlyWholeExperts(const LayerPlan& plan) {
 }
 
 absl::Status CheckLengths(const v1::Plan& proto) {
+  const int moves = proto.move_expert_size();
+  if (proto.move_from_size() != moves || proto.move_to_size() != moves) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "plan ", proto.plan_id(), ": ", moves, " experts to move, ",
+        proto.move_from_size(), " old homes and ", proto.move_to_size(),
+        " new ones; each move needs one of each"));
+  }
   const int lends = proto.lend_expert_size();
   if (proto.lend_from_size() != lends || proto.lend_to_size() != lends) {
     return absl::InvalidArgumentError(absl::StrCat(
@@ -71,6 +78,11 @@ std::string EncodePlan(const Plan& plan) {
   proto.set_iteration(plan.iteration.value());
   proto.set_layer(plan.layer.value());
   proto.set_policy(plan.policy);
+  for (const Move& move : plan.decision.moves) {
+    proto.add_move_expert(move.expert.value());
+    proto.add_move_from(move.from.value());
+    proto.add_move_to(move.to.value());
+  }
   for (const Lend& lend : plan.decision.lends) {
     proto.add_lend_expert(lend.expert.value());
     proto.add_lend_from(lend.from.value());
@@ -103,6 +115,11 @@ absl::StatusOr<Plan> DecodePlan(absl::string_view bytes) {
   plan.layer = LayerId(proto.layer());
   plan.policy = proto.policy();
   BMOE_ASSIGN_OR_RETURN(plan.decision.split, FromProto(proto.split()));
+  for (int i = 0; i < proto.move_expert_size(); ++i) {
+    plan.decision.moves.push_back({ExpertId(proto.move_expert(i)),
+                                   WorkerRank(proto.move_from(i)),
+                                   WorkerRank(proto.move_to(i))});
+  }
   const int lends = proto.lend_expert_size();
   plan.decision.lends.reserve(static_cast<size_t>(lends));
   for (int i = 0; i < lends; ++i) {
@@ -115,6 +132,36 @@ absl::StatusOr<Plan> DecodePlan(absl::string_view bytes) {
   plan.decision.predicted_after_us = proto.predicted_after_us();
   plan.decision.reason = proto.reason();
   return plan;
+}
+
+v1::Placement ToProto(const JobPlacement& placement) {
+  v1::Placement proto;
+  proto.set_version(placement.version);
+  for (const std::vector<WorkerRank>& homes : placement.home_of_expert) {
+    for (const WorkerRank home : homes) proto.add_home_of_expert(home.value());
+  }
+  return proto;
+}
+
+absl::StatusOr<JobPlacement> FromProto(const v1::Placement& proto,
+                                       int32_t layers, int32_t num_workers,
+                                       int32_t num_experts) {
+  const auto experts = static_cast<size_t>(num_experts);
+  const size_t expected = static_cast<size_t>(layers) * experts;
+  const auto given = static_cast<size_t>(proto.home_of_expert_size());
+  if (given != expected) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "home_of_expert: ", given, " entries instead of ", expected));
+  }
+  JobPlacement placement = {.version = proto.version(), .home_of_expert = {}};
+  for (size_t i = 0; i < given; ++i) {
+    if (i % experts == 0) placement.home_of_expert.emplace_back();
+    placement.home_of_expert.back().emplace_back(
+        proto.home_of_expert(static_cast<int>(i)));
+  }
+  BMOE_RETURN_IF_ERROR(
+      ValidatePlacement(placement, layers, num_workers, num_experts));
+  return placement;
 }
 
 v1::Fencing ToProto(const Fencing& fencing) {

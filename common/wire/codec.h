@@ -8,6 +8,7 @@
 #include "balancemoe/v1/coordinator.pb.h"
 #include "common/fencing.h"
 #include "common/planning/cost_model.h"
+#include "common/planning/job_placement.h"
 #include "common/planning/plan.h"
 
 namespace balancemoe {
@@ -16,14 +17,20 @@ namespace balancemoe {
 inline constexpr uint32_t kProtocolVersion = 1;
 
 // The canonical bytes of a plan: what is pushed, and what the digest is over.
-// Of the decision, what workers carry out and report: lends, split rule,
-// forecast and reason. It must not hold moves.
+// Of the decision, what workers carry out and report: moves, lends, split rule,
+// forecast and reason.
 std::string EncodePlan(const Plan& plan);
 
 // Errors: InvalidArgument for bytes that are no Plan, arrays of unequal length
-// or an unknown split rule. Whether the lends fit a placement and the counts is
-// for ValidatePlan and ValidateQuotas.
+// or an unknown split rule. Whether the transfers fit a placement and the
+// counts is for ValidatePlan and ValidateQuotas.
 absl::StatusOr<Plan> DecodePlan(absl::string_view bytes);
+
+v1::Placement ToProto(const JobPlacement& placement);
+// Errors: InvalidArgument for what is no placement of such a job.
+absl::StatusOr<JobPlacement> FromProto(const v1::Placement& placement,
+                                       int32_t layers, int32_t num_workers,
+                                       int32_t num_experts);
 
 v1::Fencing ToProto(const Fencing& fencing);
 Fencing FromProto(const v1::Fencing& fencing);

@@ -25,6 +25,8 @@ Plan ExamplePlan() {
   plan.iteration = Iteration(5'000'000'000);
   plan.layer = LayerId(6);
   plan.policy = "pairwise@inline";
+  plan.decision.moves = {{ExpertId(1), WorkerRank(4), WorkerRank(0)},
+                         {ExpertId(0), WorkerRank(2), WorkerRank(3)}};
   plan.decision.lends = {{ExpertId(7), WorkerRank(0), WorkerRank(1)},
                          {ExpertId(2), WorkerRank(3), WorkerRank(2)}};
   plan.decision.predicted_before_us = 412.125;
@@ -40,8 +42,9 @@ TEST(PlanCodecTest, DecodingGivesBackWhatWasEncoded) {
   EXPECT_EQ(*decoded, ExamplePlan());
 }
 
-TEST(PlanCodecTest, PlanWithoutLendsSurvivesToo) {
+TEST(PlanCodecTest, PlanWithoutTransfersSurvivesToo) {
   Plan plan = ExamplePlan();
+  plan.decision.moves.clear();
   plan.decision.lends.clear();
 
   const absl::StatusOr<Plan> decoded = DecodePlan(EncodePlan(plan));
@@ -91,6 +94,42 @@ TEST(PlanCodecTest, QuotasForSomeOfTheLendsAreRefused) {
   EXPECT_THAT(DecodePlan(proto.SerializeAsString()),
               IsStatus(absl::StatusCode::kInvalidArgument,
                        "plan 9: 1 quotas for 2 lends; one each, or none"));
+}
+
+TEST(PlanCodecTest, MovesOfUnequalLengthAreRefused) {
+  v1::Plan proto;
+  ASSERT_TRUE(proto.ParseFromString(EncodePlan(ExamplePlan())));
+  proto.set_plan_id(9);
+  proto.add_move_to(5);
+
+  EXPECT_THAT(DecodePlan(proto.SerializeAsString()),
+              IsStatus(absl::StatusCode::kInvalidArgument,
+                       "plan 9: 2 experts to move, 2 old homes and 3 new ones; "
+                       "each move needs one of each"));
+}
+
+TEST(PlacementCodecTest, DecodingGivesBackWhatWasEncoded) {
+  JobPlacement placement = FirstPlacement(2, 3, 5);
+  ApplyMoves({{LayerId(1), {{ExpertId(0), WorkerRank(0), WorkerRank(2)}}}},
+             placement);
+
+  const auto decoded = FromProto(ToProto(placement), 2, 3, 5);
+
+  ASSERT_THAT(decoded, IsOk());
+  EXPECT_EQ(*decoded, placement);
+}
+
+TEST(PlacementCodecTest, PlacementOfAnotherJobIsRefused) {
+  v1::Placement proto = ToProto(FirstPlacement(2, 3, 5));
+  EXPECT_THAT(FromProto(proto, 2, 3, 6),
+              IsStatus(absl::StatusCode::kInvalidArgument,
+                       "home_of_expert: 10 entries instead of 12"));
+  proto.set_home_of_expert(7, 3);
+  EXPECT_THAT(
+      FromProto(proto, 2, 3, 5),
+      IsStatus(absl::StatusCode::kInvalidArgument,
+               "placement of layer 1: expert 2 at worker 3; the job has "
+               "workers 0 to 2"));
 }
 
 TEST(PlanCodecTest, SplitRuleFromTheFutureIsRefused) {

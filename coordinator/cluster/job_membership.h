@@ -14,6 +14,7 @@
 #include "absl/time/time.h"
 #include "common/fencing.h"
 #include "common/ids.h"
+#include "common/planning/job_placement.h"
 
 namespace balancemoe::coordinator {
 
@@ -39,6 +40,8 @@ struct Registration {
   Incarnation incarnation;
   // Of the group that the worker is in; 0: none yet.
   Generation generation;
+  // Where its experts live.
+  JobPlacement placement = {};
 };
 
 struct Admission {

@@ -40,6 +40,8 @@ absl::string_view ToString(ReportRejection rejection) {
       return "late";
     case ReportRejection::kDuplicate:
       return "duplicate";
+    case ReportRejection::kOtherPlacement:
+      return "other_placement";
     case ReportRejection::kTooManyOpen:
       return "too_many_open";
   }
@@ -65,7 +67,7 @@ ReportOutcome IterationGather::Add(WorkerRank rank, const WorkerReport& report,
   outcome.opened = now;
   const size_t experts = static_cast<size_t>(shape_.experts);
   for (size_t i = 0; i < report.layers.size(); ++i) {
-    AddRow(rank, LayerId(report.layers[i]), report.iteration,
+    AddRow(rank, LayerId(report.layers[i]), report,
            report.tokens_per_expert.subspan(i * experts, experts), now,
            &outcome);
   }
@@ -162,6 +164,14 @@ std::optional<ReportOutcome> IterationGather::RefuseTime(
                     absl::StrCat("iteration ", report.iteration.value(),
                                  " of layer ", id, " is reported already"));
     }
+    if (open != layer.open.end() &&
+        open->placement_version != report.placement_version) {
+      return Refuse(
+          ReportRejection::kOtherPlacement,
+          absl::StrCat("placement ", report.placement_version,
+                       "; others report placement ", open->placement_version,
+                       " for iteration ", report.iteration.value()));
+    }
     if (open == layer.open.end() && !MayOpen(layer, report.iteration)) {
       return Refuse(ReportRejection::kTooManyOpen,
                     absl::StrCat(layer.open.size(), " iterations of layer ", id,
@@ -202,13 +212,17 @@ IterationGather::Open& IterationGather::FindOrOpen(
           .opened = now,
           .tokens = LoadMatrix(shape_.world_size, shape_.experts),
           .reported = std::vector<bool>(static_cast<size_t>(shape_.world_size)),
-          .reports = 0});
+          .reports = 0,
+          .placement_version = 0});
 }
 
-void IterationGather::AddRow(WorkerRank rank, LayerId id, Iteration iteration,
+void IterationGather::AddRow(WorkerRank rank, LayerId id,
+                             const WorkerReport& report,
                              absl::Span<const int64_t> row, absl::Time now,
                              ReportOutcome* outcome) {
+  const Iteration iteration = report.iteration;
   Open& open = FindOrOpen(id, iteration, now, &outcome->missed);
+  open.placement_version = report.placement_version;
   std::copy(row.begin(), row.end(), open.tokens.MutableRow(rank).begin());
   open.reported[rank.index()] = true;
   outcome->opened = std::min(outcome->opened, open.opened);
@@ -216,7 +230,8 @@ void IterationGather::AddRow(WorkerRank rank, LayerId id, Iteration iteration,
   outcome->complete.push_back({.iteration = iteration,
                                .layer = id,
                                .tokens = std::move(open.tokens),
-                               .opened = open.opened});
+                               .opened = open.opened,
+                               .placement_version = open.placement_version});
   Layer& layer = layers_[id.index()];
   layer.open.erase(layer.open.begin() + (&open - layer.open.data()));
   --open_gathers_;

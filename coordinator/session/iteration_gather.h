@@ -31,6 +31,7 @@ enum class ReportRejection {
   kStaleIteration,
   kLate,
   kDuplicate,
+  kOtherPlacement,
   kTooManyOpen,
 };
 // "wrong_length", "negative", ...: a metric label.
@@ -44,6 +45,8 @@ struct WorkerReport {
   absl::Span<const int32_t> layers;
   // Row-major [layers, experts].
   absl::Span<const int64_t> tokens_per_expert;
+  // Of the homes by which the worker routes.
+  uint64_t placement_version = 0;
 };
 
 // The reports of all workers for one layer of one iteration.
@@ -53,13 +56,15 @@ struct CompleteGather {
   LoadMatrix tokens;
   // When the first report came.
   absl::Time opened;
+  // JobPlacement::version, the same in all reports.
+  uint64_t placement_version = 0;
 };
 
 // A layer that gets no plan in one iteration.
 struct MissedGather {
   Iteration iteration;
   LayerId layer;
-  // "deadline" or "superseded": a metric label.
+  // "deadline", "superseded" or "placement": a metric label.
   absl::string_view cause;
   // For people.
   std::string reason;
@@ -118,6 +123,7 @@ class IterationGather {
     LoadMatrix tokens;
     std::vector<bool> reported;
     int32_t reports = 0;
+    uint64_t placement_version = 0;
   };
   struct Layer {
     // In order of iteration.
@@ -138,7 +144,7 @@ class IterationGather {
   bool MayOpen(const Layer& layer, Iteration iteration) const;
   Open& FindOrOpen(LayerId id, Iteration iteration, absl::Time now,
                    std::vector<MissedGather>* missed);
-  void AddRow(WorkerRank rank, LayerId id, Iteration iteration,
+  void AddRow(WorkerRank rank, LayerId id, const WorkerReport& report,
               absl::Span<const int64_t> row, absl::Time now,
               ReportOutcome* outcome);
   MissedGather GiveUp(LayerId id, size_t index, absl::string_view cause,

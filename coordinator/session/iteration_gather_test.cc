@@ -65,6 +65,27 @@ TEST_F(IterationGatherTest, OneReportMayHoldAllLayers) {
   EXPECT_THAT(Report(1, 5, {0, 1}, {5, 6, 7, 8}).complete, SizeIs(2));
 }
 
+TEST_F(IterationGatherTest, ReportsByOtherHomesDoNotMix) {
+  const auto report = [&](int32_t rank, uint64_t placement_version) {
+    return gather_.Add(WorkerRank(rank),
+                       {.iteration = Iteration(5),
+                        .layers = {0},
+                        .tokens_per_expert = {1, 2},
+                        .placement_version = placement_version},
+                       kStart);
+  };
+  report(0, 3);
+  const ReportOutcome other = report(1, 4);
+  EXPECT_EQ(other.rejection, ReportRejection::kOtherPlacement);
+  EXPECT_EQ(other.message,
+            "placement 4; others report placement 3 for iteration 5");
+  EXPECT_FALSE(IsNonsense(*other.rejection));
+
+  const ReportOutcome same = report(1, 3);
+  ASSERT_THAT(same.complete, SizeIs(1));
+  EXPECT_EQ(same.complete[0].placement_version, 3u);
+}
+
 struct BadReport {
   std::string name;
   int64_t iteration;

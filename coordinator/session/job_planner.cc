@@ -17,9 +17,10 @@ constexpr size_t kMostNames = 3;
 }  // namespace
 
 JobPlanner::JobPlanner(const JobShape& shape, JobEpoch epoch)
-    : epoch_(epoch), cost_models_(static_cast<size_t>(shape.world_size)) {
-  snapshot_.home_of_expert =
-      ContiguousPlacement(shape.world_size, shape.experts);
+    : epoch_(epoch),
+      cost_models_(static_cast<size_t>(shape.world_size)),
+      placement_(
+          FirstPlacement(shape.layers, shape.world_size, shape.experts)) {
   snapshot_.spare_slots.resize(static_cast<size_t>(shape.world_size));
 }
 
@@ -28,6 +29,14 @@ void JobPlanner::SetWorker(WorkerRank rank, int32_t spare_slots) {
   cost_models_[rank.index()].reset();
   mean_cost_model_.reset();
 }
+
+void JobPlanner::SetPlacement(JobPlacement placement) {
+  if (!placement_forgotten_ && placement.version <= placement_.version) return;
+  placement_forgotten_ = false;
+  placement_ = std::move(placement);
+}
+
+void JobPlanner::ForgetPlacement() { placement_forgotten_ = true; }
 
 void JobPlanner::SetCostModel(WorkerRank rank, const CostModel& model) {
   cost_models_[rank.index()] = model;
@@ -44,6 +53,7 @@ PlannedLayer JobPlanner::Decide(const PolicyChoice& choice,
                                 Generation generation, CompleteGather gather) {
   snapshot_.iteration = gather.iteration;
   snapshot_.tokens = std::move(gather.tokens);
+  snapshot_.home_of_expert = placement_.home_of_expert[gather.layer.index()];
   last_plan_ = PlanId(last_plan_.value() + 1);
   PlannedLayer planned;
   planned.plan = {.id = last_plan_,
@@ -91,14 +101,17 @@ std::string JobPlanner::WhoHasNotMeasured() const {
 
 void JobPlanner::ForecastImbalance(PlannedLayer& planned) {
   const LayerPlan& plan = planned.plan.decision;
-  const LayerLoads loads(snapshot_.tokens, snapshot_.home_of_expert,
-                         snapshot_.node_of_worker);
-  planned.imbalance_before = FindBusiest(loads.workers()).times_mean;
+  const LayerLoads before(snapshot_.tokens, snapshot_.home_of_expert,
+                          snapshot_.node_of_worker);
+  planned.imbalance_before = FindBusiest(before.workers()).times_mean;
   planned.imbalance_after = planned.imbalance_before;
-  if (plan.lends.empty()) return;
-  const std::vector<Lend> lends = ResolveQuotas(plan, loads, splitter_);
+  if (plan.empty()) return;
+  const LayerLoads after(snapshot_.tokens,
+                         HomesAfter(snapshot_.home_of_expert, plan.moves),
+                         snapshot_.node_of_worker);
+  const std::vector<Lend> lends = ResolveQuotas(plan, after, splitter_);
   LayerForecaster forecaster(snapshot_.cost);
-  forecaster.Time(loads, {.lends = lends});
+  forecaster.Time(after, {.lends = lends});
   planned.imbalance_after = FindBusiest(forecaster.workers()).times_mean;
 }
 

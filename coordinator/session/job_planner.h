@@ -10,6 +10,7 @@
 
 #include "common/ids.h"
 #include "common/planning/cost_model.h"
+#include "common/planning/job_placement.h"
 #include "common/planning/layer_snapshot.h"
 #include "common/planning/plan.h"
 #include "common/planning/policy.h"
@@ -37,10 +38,20 @@ class JobPlanner {
 
   // A process took `rank`: its cost model is not known yet.
   void SetWorker(WorkerRank rank, int32_t spare_slots);
+  // Where the experts live from now on; of an older version than what is known,
+  // it is ignored. `placement` must be valid.
+  void SetPlacement(JobPlacement placement);
+  // The workers start over: whatever they say next of their placement counts.
+  void ForgetPlacement();
+  // JobPlacement::version by which plans are made.
+  uint64_t placement_version() const { return placement_.version; }
+  // Of one expert, as the workers measured; 0 before.
+  int64_t optimizer_bytes() const { return snapshot_.cost.optimizer_bytes; }
   // `model` must be valid.
   void SetCostModel(WorkerRank rank, const CostModel& model);
 
-  // Plan ids rise from call to call.
+  // Plan ids rise from call to call. The gather's placement must be the one
+  // known here.
   PlannedLayer Decide(const PolicyChoice& choice, Generation generation,
                       CompleteGather gather);
 
@@ -56,7 +67,9 @@ class JobPlanner {
   // The mean, kept because it seldom changes; none while some worker's is
   // missing.
   std::optional<CostModel> mean_cost_model_;
-  // What policies see; only the loads change from call to call.
+  JobPlacement placement_;
+  bool placement_forgotten_ = true;
+  // What policies see; only loads and homes change from call to call.
   LayerSnapshot snapshot_;
   std::map<std::string, std::unique_ptr<Policy>> policy_by_choice_;
   QuotaSplitter splitter_;

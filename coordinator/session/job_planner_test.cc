@@ -90,6 +90,48 @@ TEST_F(JobPlannerTest, QuotasCountWhereTheyAreComputed) {
   EXPECT_DOUBLE_EQ(planned.imbalance_after, 1.01);
 }
 
+TEST_F(JobPlannerTest, PlansByWhereTheExpertsLiveNow) {
+  planner_.SetCostModel(WorkerRank(0), Model(1));
+  planner_.SetCostModel(WorkerRank(1), Model(1));
+  JobPlacement placement = FirstPlacement(kShape.layers, 2, 4);
+  ApplyMoves({{LayerId(0), {{ExpertId(1), WorkerRank(0), WorkerRank(1)}}}},
+             placement);
+  planner_.SetPlacement(placement);
+  EXPECT_EQ(planner_.placement_version(), 1u);
+
+  const PlannedLayer planned =
+      planner_.Decide(kPairwise, Generation(2), Skewed());
+
+  EXPECT_THAT(planned.plan.decision.lends, IsEmpty());
+  EXPECT_DOUBLE_EQ(planned.imbalance_before, 1.2);
+}
+
+TEST_F(JobPlannerTest, OlderPlacementIsIgnoredUntilTheWorkersStartOver) {
+  JobPlacement placement = FirstPlacement(kShape.layers, 2, 4);
+  placement.version = 5;
+  planner_.SetPlacement(placement);
+  placement.version = 4;
+  planner_.SetPlacement(placement);
+  EXPECT_EQ(planner_.placement_version(), 5u);
+
+  planner_.ForgetPlacement();
+  placement.version = 0;
+  planner_.SetPlacement(placement);
+  EXPECT_EQ(planner_.placement_version(), 0u);
+}
+
+TEST_F(JobPlannerTest, MovesCountWhereTheyArePlannedTo) {
+  planner_.SetCostModel(WorkerRank(0), Model(1));
+  planner_.SetCostModel(WorkerRank(1), Model(1));
+
+  const PlannedLayer planned =
+      planner_.Decide({"pairwise-moves", "inline"}, Generation(2), Skewed());
+
+  EXPECT_EQ(planned.plan.decision.moves.size(), 1u);
+  EXPECT_DOUBLE_EQ(planned.imbalance_before, 2.0);
+  EXPECT_DOUBLE_EQ(planned.imbalance_after, 1.2);
+}
+
 TEST_F(JobPlannerTest, PlanIdsRise) {
   const PlannedLayer first =
       planner_.Decide(kPairwise, Generation(1), Skewed());

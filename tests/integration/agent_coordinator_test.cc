@@ -16,6 +16,7 @@
 
 #include "balancemoe/v1/admin.grpc.pb.h"
 #include "common/clock.h"
+#include "common/planning/layer_snapshot.h"
 #include "tests/fixtures/status_matchers.h"
 #include "tests/integration/agent_job.h"
 #include "tests/integration/coordinator_process.h"
@@ -81,6 +82,43 @@ TEST_F(AgentCoordinatorTest, TheJobsPolicyIsTheOneThatItAsksFor) {
   for (int i = 0; i < 20; ++i) EXPECT_TRUE(job.PlanNextLayer().idle);
   EXPECT_EQ(job.agent(0).policy(), "static@inline");
   EXPECT_EQ(job.Count(&AgentCounters::plans_none), 20 * kWorkers);
+}
+
+TEST_F(AgentCoordinatorTest, HomesThatChangedArePlannedByAlsoAfterARestart) {
+  AgentJob::Options options = JobOptions(kPatient);
+  options.policy = "pairwise-moves";
+  options.moves_experts = true;
+  AgentJob job(options);
+  ASSERT_THAT(job.Attach(), IsOk());
+  const std::vector<WorkerRank> at_first =
+      ContiguousPlacement(kWorkers, kWorkers * AgentJob::kExpertsPerWorker);
+  // Both layers settle on other homes, from which nothing more pays.
+  const auto moved_and_idle = [&](const AgentJob::Round& round) {
+    return round.idle && round.routings[0].home_of_expert != at_first;
+  };
+  ASSERT_TRUE(job.PlanUntil(moved_and_idle));
+  ASSERT_TRUE(job.PlanUntil(moved_and_idle));
+  const int64_t refused = job.Count(&AgentCounters::plans_refused);
+
+  coordinator_.Kill();
+  coordinator_.Start();
+  ASSERT_TRUE(job.PlanUntil(
+      [&](const AgentJob::Round&) { return job.agent(0).attached(); }));
+  // Plans by the first homes would move experts, and would be refused.
+  for (int i = 0; i < 20; ++i) {
+    const AgentJob::Round round = job.PlanNextLayer();
+    EXPECT_TRUE(round.idle);
+    EXPECT_NE(round.routings[0].home_of_expert, at_first);
+  }
+  EXPECT_EQ(job.Count(&AgentCounters::plans_refused), refused);
+}
+
+TEST_F(AgentCoordinatorTest, PolicyThatMovesNeedsAJobThatDoes) {
+  AgentJob::Options options = JobOptions(kPatient);
+  options.policy = "pairwise-moves";
+  AgentJob job(options);
+  EXPECT_THAT(job.Attach(), IsStatus(absl::StatusCode::kFailedPrecondition,
+                                     HasSubstr("moves experts")));
 }
 
 TEST_F(AgentCoordinatorTest, PolicyThatAnOperatorSetOutlivesTheCoordinator) {

@@ -36,6 +36,7 @@ AgentOptions AgentJob::OptionsOf(int32_t rank) {
   options.expert_bytes = options_.expert_bytes;
   options.spare_slots = options_.spare_slots;
   options.policy = options_.policy;
+  options.moves_experts = options_.moves_experts;
   options.transport = options_.transport ? options_.transport : hub_.Factory();
   options.plan_deadline = options_.plan_deadline;
   options.attach_timeout = absl::Seconds(30);
@@ -80,6 +81,10 @@ AgentJob::Round AgentJob::PlanNextLayer() {
     round.routings.push_back(*std::move(result));
   }
   const LayerRouting& first = round.routings.front();
+  for (int32_t rank = 0; rank < options_.world_size; ++rank) {
+    const auto& moves = round.routings[static_cast<size_t>(rank)].moves;
+    if (!moves.empty()) agent(rank).CommitMoves({{layer, moves}});
+  }
   round.used =
       !first.lends.empty() &&
       std::all_of(round.routings.begin(), round.routings.end(),

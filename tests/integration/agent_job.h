@@ -27,6 +27,8 @@ class AgentJob {
     int32_t spare_slots = 4;
     absl::Duration plan_deadline = absl::Seconds(10);
     std::string policy;
+    // Commits what plans move as soon as all workers know it.
+    bool moves_experts = false;
     // Without one, loopback.
     TransportFactory transport;
   };

@@ -14,6 +14,7 @@
 #include "absl/types/span.h"
 #include "common/ids.h"
 #include "common/planning/cost_model.h"
+#include "common/planning/job_placement.h"
 #include "worker/agent/layer_routing.h"
 #include "worker/transport/transport.h"
 
@@ -35,6 +36,8 @@ struct AgentOptions {
   int64_t expert_bytes = 0;
   // Experts that this worker can borrow at a time, per layer.
   int32_t spare_slots = 4;
+  // Whether the job carries out moves at the end of each step; see CommitMoves.
+  bool moves_experts = false;
   // "policy@mode"; empty: the coordinator's default.
   std::string policy;
   TransportFactory transport;
@@ -125,6 +128,12 @@ class Agent {
   // transport. Never an error because of the coordinator.
   virtual absl::StatusOr<LayerRouting> PlanLayer(
       LayerId layer, absl::Span<const int64_t> tokens_per_expert) = 0;
+
+  // The homes of `moves` have changed, on every worker alike: each holds the
+  // experts that live there now. Between iterations; plans made before are
+  // void. Plans move experts only where AgentOptions::moves_experts says that
+  // the job carries them out and calls this.
+  virtual void CommitMoves(const std::vector<LayerMoves>& moves) = 0;
 
   // Tells the coordinator how the last plan of `layer` went.
   virtual void ReportOutcome(LayerId layer, const LayerTimes& times) = 0;

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/time.h"
+#include "common/planning/policy.h"
 #include "common/status_macros.h"
 
 namespace balancemoe::worker {
@@ -110,6 +111,17 @@ absl::StatusOr<AgentOptions> AgentOptionsFrom(const Lookup& variable) {
 
 absl::StatusOr<AgentOptions> AgentOptionsFromEnvironment() {
   return AgentOptionsFrom([](const char* name) { return std::getenv(name); });
+}
+
+absl::Status CheckMoves(absl::string_view policy, bool moves_experts) {
+  const auto choice = ParsePolicyChoice(policy);
+  if (moves_experts || !choice.ok() || !TraitsOf(choice->name).moves) {
+    return absl::OkStatus();
+  }
+  return absl::FailedPreconditionError(
+      absl::StrCat("policy ", choice->ToString(),
+                   " moves experts, and this job does not carry that out: "
+                   "moves_experts is false"));
 }
 
 absl::Status ValidateAgentOptions(const AgentOptions& options) {

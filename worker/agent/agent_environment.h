@@ -32,6 +32,10 @@ absl::StatusOr<AgentOptions> AgentOptionsFrom(
 // Errors: InvalidArgument, naming the option and its value.
 absl::Status ValidateAgentOptions(const AgentOptions& options);
 
+// Errors: FailedPrecondition when `policy`, "policy@mode", moves experts and
+// the job does not carry that out. One that is not known here passes.
+absl::Status CheckMoves(absl::string_view policy, bool moves_experts);
+
 }  // namespace balancemoe::worker
 
 #endif  // BALANCEMOE_WORKER_AGENT_AGENT_ENVIRONMENT_H_

@@ -6,10 +6,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
-#include "common/planning/layer_snapshot.h"
 #include "common/planning/lend_quotas.h"
 #include "common/planning/plan.h"
 #include "common/status_macros.h"
+#include "worker/agent/agent_environment.h"
 
 namespace balancemoe::worker {
 namespace {
@@ -22,13 +22,16 @@ constexpr int32_t kExtraWords = 1;
 
 CoordinatedPlanner::CoordinatedPlanner(AgentOptions options)
     : options_(std::move(options)),
-      home_of_expert_(
-          ContiguousPlacement(options_.world_size, options_.experts_per_layer)),
       log_(absl::StrCat("balancemoe: worker ", options_.rank.value(), ": "),
            options_.log, clock_),
       inbox_(clock_),
-      client_(options_, home_of_expert_, inbox_, clock_, log_),
+      client_(options_,
+              FirstPlacement(options_.layers, options_.world_size,
+                             options_.experts_per_layer),
+              inbox_, clock_, log_),
       rendezvous_(client_, clock_, options_.attach_timeout),
+      placement_(FirstPlacement(options_.layers, options_.world_size,
+                                options_.experts_per_layer)),
       outcomes_(static_cast<size_t>(options_.layers)) {}
 
 CoordinatedPlanner::~CoordinatedPlanner() { Detach(); }
@@ -48,6 +51,7 @@ absl::Status CoordinatedPlanner::FormGroup() {
     BMOE_ASSIGN_OR_RETURN(
         const SessionInfo session,
         client_.AwaitAttached(ended_session, end - clock_.Now()));
+    BMOE_RETURN_IF_ERROR(CheckMoves(session.policy, options_.moves_experts));
     const absl::Status status = FormGroupOfSession(session, end);
     if (status.ok()) {
       policy_ = session.policy;
@@ -94,16 +98,20 @@ absl::StatusOr<LayerRouting> CoordinatedPlanner::PlanLayer(
       inbox_.Expect(iteration_, layer) ? 1 : 0};
   BMOE_ASSIGN_OR_RETURN(
       LoadMatrix tokens,
-      exchange_->GatherCounts(iteration_, layer, tokens_per_expert, willing));
+      exchange_->GatherCounts(iteration_, layer, placement_.version,
+                              tokens_per_expert, willing));
   const absl::Time gathered = clock_.Now();
   counters_.peer_wait += gathered - begin;
   outcomes_[layer.index()].reset();
   if (!EverybodyWaits()) {
     ++counters_.plans_none;
-    return RouteLayer(std::move(tokens), home_of_expert_);
+    return Route(layer, std::move(tokens), {});
   }
 
-  client_.SendLoads(iteration_, layer, tokens_per_expert);
+  client_.SendLoads({.iteration = iteration_,
+                     .layer = layer,
+                     .tokens_per_expert = tokens_per_expert,
+                     .placement_version = placement_.version});
   PlanInbox::Received received = AwaitPlan();
   const absl::Time received_at = clock_.Now();
   counters_.plan_wait += received_at - gathered;
@@ -118,11 +126,21 @@ absl::StatusOr<LayerRouting> CoordinatedPlanner::PlanLayer(
   outcome.plan_wait = received_at - gathered;
   outcome.peer_wait = gathered - begin + vote_time;
   const Plan plan = Conclude(Settle(votes), std::move(received), outcome);
-  LayerRouting routing =
-      RouteLayer(std::move(tokens), home_of_expert_, plan.decision);
+  LayerRouting routing = Route(layer, std::move(tokens), plan.decision);
   routing.plan = plan.id;
   routing.predicted_us = plan.decision.predicted_after_us;
   return routing;
+}
+
+LayerRouting CoordinatedPlanner::Route(LayerId layer, LoadMatrix tokens,
+                                       const LayerPlan& plan) const {
+  return RouteLayer(std::move(tokens), placement_.home_of_expert[layer.index()],
+                    plan);
+}
+
+void CoordinatedPlanner::CommitMoves(const std::vector<LayerMoves>& moves) {
+  ApplyMoves(moves, placement_);
+  client_.SetPlacement(placement_);
 }
 
 bool CoordinatedPlanner::EverybodyWaits() const {
@@ -153,8 +171,13 @@ absl::Status CoordinatedPlanner::CheckPlan(const Plan& plan,
   if (!std::isfinite(plan.decision.predicted_after_us)) {
     return absl::InvalidArgumentError("the forecast is not a number");
   }
+  if (!plan.decision.moves.empty() && !options_.moves_experts) {
+    return absl::FailedPreconditionError(
+        "it moves experts, which this job does not carry out");
+  }
   BMOE_RETURN_IF_ERROR(
-      ValidatePlan(plan.decision, home_of_expert_, exchange_->spare_slots()));
+      ValidatePlan(plan.decision, placement_.home_of_expert[plan.layer.index()],
+                   exchange_->spare_slots()));
   return ValidateQuotas(plan.decision, tokens);
 }
 
@@ -198,8 +221,8 @@ Plan CoordinatedPlanner::Conclude(Verdict verdict, PlanInbox::Received received,
       break;
   }
   Plan& plan = received.plan->plan;
-  outcome.kind = plan.decision.lends.empty() ? Kind::kNone : Kind::kUsed;
-  ++(plan.decision.lends.empty() ? counters_.plans_none : counters_.plans_used);
+  outcome.kind = plan.decision.empty() ? Kind::kNone : Kind::kUsed;
+  ++(plan.decision.empty() ? counters_.plans_none : counters_.plans_used);
   policy_ = plan.policy;
   return std::move(plan);
 }

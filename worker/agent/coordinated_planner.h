@@ -36,6 +36,7 @@ class CoordinatedPlanner {
   void BeginIteration(Iteration iteration);
   absl::StatusOr<LayerRouting> PlanLayer(
       LayerId layer, absl::Span<const int64_t> tokens_per_expert);
+  void CommitMoves(const std::vector<LayerMoves>& moves);
   void ReportOutcome(LayerId layer, const LayerTimes& times);
   const std::string& policy() const { return policy_; }
   bool attached() const { return inbox_.attached(); }
@@ -51,6 +52,8 @@ class CoordinatedPlanner {
   PlanInbox::Received AwaitPlan();
   // Whether the plan may be carried out with these counts.
   absl::Status CheckPlan(const Plan& plan, const LoadMatrix& tokens) const;
+  LayerRouting Route(LayerId layer, LoadMatrix tokens,
+                     const LayerPlan& plan) const;
   PlanVote VoteOn(const PlanInbox::Received& received,
                   const LoadMatrix& tokens);
   // Counts what became of the plan, and gives what is to be carried out.
@@ -58,7 +61,6 @@ class CoordinatedPlanner {
                 LayerOutcome& outcome);
 
   const AgentOptions options_;
-  const std::vector<WorkerRank> home_of_expert_;
   const SteadyClock clock_;
   LineLog log_;
   PlanInbox inbox_;
@@ -69,6 +71,7 @@ class CoordinatedPlanner {
   std::unique_ptr<Transport> transport_;
   std::optional<LayerExchange> exchange_;
 
+  JobPlacement placement_;
   Iteration iteration_;
   // Of the last plan agreed on; before, what the coordinator said at attach.
   std::string policy_;

@@ -39,6 +39,10 @@ absl::StatusOr<LayerRouting> CoordinatorAgent::PlanLayer(
   return planner_->PlanLayer(layer, tokens_per_expert);
 }
 
+void CoordinatorAgent::CommitMoves(const std::vector<LayerMoves>& moves) {
+  if (!fork_guard_.InForkedChild()) planner_->CommitMoves(moves);
+}
+
 void CoordinatorAgent::ReportOutcome(LayerId layer, const LayerTimes& times) {
   if (!fork_guard_.InForkedChild()) planner_->ReportOutcome(layer, times);
 }

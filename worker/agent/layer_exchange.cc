@@ -9,8 +9,9 @@
 namespace balancemoe::worker {
 namespace {
 
-// Before the counts: the iteration and the layer that they are of.
-constexpr size_t kHeaderWords = 2;
+// Before the counts: the iteration and the layer that they are of, and the
+// version of the homes.
+constexpr size_t kHeaderWords = 3;
 
 template <typename T>
 absl::Span<const std::byte> AsBytes(absl::Span<const T> values) {
@@ -82,7 +83,7 @@ absl::Status LayerExchange::GatherShapes(int32_t spare_slots) {
 }
 
 absl::StatusOr<LoadMatrix> LayerExchange::GatherCounts(
-    Iteration iteration, LayerId layer,
+    Iteration iteration, LayerId layer, uint64_t placement_version,
     absl::Span<const int64_t> tokens_per_expert,
     absl::Span<const int64_t> extra) {
   if (layer.value() < 0 || layer.value() >= shape_.layers) {
@@ -105,6 +106,7 @@ absl::StatusOr<LoadMatrix> LayerExchange::GatherCounts(
   }
   row_[0] = iteration.value();
   row_[1] = layer.value();
+  row_[2] = static_cast<int64_t>(placement_version);
   const auto end = std::copy(tokens_per_expert.begin(), tokens_per_expert.end(),
                              row_.begin() + kHeaderWords);
   std::copy(extra.begin(), extra.end(), end);
@@ -128,6 +130,13 @@ absl::Status LayerExchange::CheckRows() const {
           "agent: worker ", rank, " plans layer ", theirs[1], " of iteration ",
           theirs[0], ", this worker (", transport_->rank().value(), ") layer ",
           row_[1], " of iteration ", row_[0]));
+    }
+    // Workers that lost each other while homes changed.
+    if (theirs[2] != row_[2]) {
+      return absl::FailedPreconditionError(absl::StrCat(
+          "agent: worker ", rank, " has seen ", theirs[2],
+          " changes of homes, this worker (", transport_->rank().value(), ") ",
+          row_[2], "; go on from a checkpoint"));
     }
   }
   return absl::OkStatus();

@@ -40,12 +40,13 @@ class LayerExchange {
 
   // Gathers the rows of all workers, [W, E], with `extra` of every worker,
   // [W, extra_words], readable through ExtraOf until the next call.
+  // `placement_version` is that of the homes by which this worker routes.
   //
   // Errors: InvalidArgument for a layer out of range, a wrong length, or a
   // negative count; FailedPrecondition when a peer is at another layer or
-  // iteration; those of the transport.
+  // iteration or has other homes; those of the transport.
   absl::StatusOr<LoadMatrix> GatherCounts(
-      Iteration iteration, LayerId layer,
+      Iteration iteration, LayerId layer, uint64_t placement_version,
       absl::Span<const int64_t> tokens_per_expert,
       absl::Span<const int64_t> extra = {});
   absl::Span<const int64_t> ExtraOf(WorkerRank rank) const;
@@ -70,7 +71,7 @@ class LayerExchange {
   size_t extra_words_;
   std::vector<int32_t> spare_slots_;
   // Kept between calls, so that a layer allocates nothing here.
-  // [iteration, layer, E counts, extra]
+  // [iteration, layer, placement version, E counts, extra]
   std::vector<int64_t> row_;
   std::vector<int64_t> rows_;
   std::vector<PlanVote> votes_;

@@ -14,8 +14,11 @@ namespace balancemoe::worker {
 struct LayerRouting {
   // [W, E]: what every worker routed to every expert.
   LoadMatrix tokens;
-  // [E]
+  // [E], in this iteration.
   std::vector<WorkerRank> home_of_expert;
+  // The homes that change when the step has ended. In this iteration they are
+  // among the lends.
+  std::vector<Move> moves;
   // The transfers that all workers agreed on, in the order in which they
   // travel, each with the exact number of tokens that the borrower computes, at
   // least one; home computes the rest. Empty when there is no plan.
@@ -30,7 +33,7 @@ struct LayerRouting {
 
 // What `plan` makes of these counts: equal input gives equal routings on every
 // worker. Lends without tokens would move bytes for nothing and are left out.
-// `plan` must be valid and without moves; the default lends nothing.
+// `plan` must be valid; the default transfers nothing.
 LayerRouting RouteLayer(LoadMatrix tokens,
                         std::vector<WorkerRank> home_of_expert,
                         const LayerPlan& plan = {});

@@ -9,6 +9,7 @@
 #include "common/checksum.h"
 #include "common/planning/layer_snapshot.h"
 #include "common/status_macros.h"
+#include "worker/agent/agent_environment.h"
 #include "worker/agent/agreement.h"
 
 namespace balancemoe::worker {
@@ -58,6 +59,7 @@ CostModel DecodeCostModel(absl::Span<const int64_t> words,
 absl::StatusOr<std::unique_ptr<Agent>> LocalAgent::Create(
     const LocalAgentOptions& options, std::unique_ptr<Transport> transport) {
   BMOE_ASSIGN_OR_RETURN(PolicyChoice choice, ParsePolicyChoice(options.policy));
+  BMOE_RETURN_IF_ERROR(CheckMoves(choice.ToString(), options.moves_experts));
   if (options.cost_model.has_value()) {
     BMOE_RETURN_IF_ERROR(ValidateCostModel(*options.cost_model));
   }
@@ -87,8 +89,8 @@ LocalAgent::LocalAgent(const LocalAgentOptions& options, PolicyChoice choice,
     : choice_(std::move(choice)),
       policy_(MakePolicy(choice_)),
       transport_(std::move(transport)),
-      home_of_expert_(ContiguousPlacement(transport_->world_size(),
-                                          options.experts_per_layer)),
+      placement_(FirstPlacement(options.layers, transport_->world_size(),
+                                options.experts_per_layer)),
       exchange_(std::move(exchange)),
       cost_words_(kCostWords) {
   if (options.cost_model.has_value()) ReportCostModel(*options.cost_model);
@@ -111,23 +113,29 @@ absl::StatusOr<LayerRouting> LocalAgent::PlanLayer(
         "agent: this process is a fork of the one that attached");
   }
   const absl::Time begin = clock_.Now();
-  BMOE_ASSIGN_OR_RETURN(LoadMatrix tokens,
-                        exchange_.GatherCounts(iteration_, layer,
-                                               tokens_per_expert, cost_words_));
+  BMOE_ASSIGN_OR_RETURN(
+      LoadMatrix tokens,
+      exchange_.GatherCounts(iteration_, layer, placement_.version,
+                             tokens_per_expert, cost_words_));
   const absl::Time gathered = clock_.Now();
   counters_.peer_wait += gathered - begin;
   LayerPlan plan;
   if (const auto cost = GatheredCostModel(); cost.has_value()) {
-    plan = Decide(*cost, tokens);
+    plan = Decide(layer, *cost, tokens);
   }
-  LayerRouting routing = RouteLayer(std::move(tokens), home_of_expert_, plan);
-  if (!plan.lends.empty()) {
+  LayerRouting routing = RouteLayer(
+      std::move(tokens), placement_.home_of_expert[layer.index()], plan);
+  if (!plan.empty()) {
     routing.plan = PlanId(++decisions_);
     routing.predicted_us = plan.predicted_after_us;
   }
-  ++(plan.lends.empty() ? counters_.plans_none : counters_.plans_used);
+  ++(plan.empty() ? counters_.plans_none : counters_.plans_used);
   counters_.plan_wait += clock_.Now() - gathered;
   return routing;
+}
+
+void LocalAgent::CommitMoves(const std::vector<LayerMoves>& moves) {
+  ApplyMoves(moves, placement_);
 }
 
 std::optional<CostModel> LocalAgent::GatheredCostModel() const {
@@ -143,13 +151,14 @@ std::optional<CostModel> LocalAgent::GatheredCostModel() const {
   return mean;
 }
 
-LayerPlan LocalAgent::Decide(const CostModel& cost,
+LayerPlan LocalAgent::Decide(LayerId layer, const CostModel& cost,
                              const LoadMatrix& tokens) const {
-  const LayerSnapshot snapshot = {.iteration = iteration_,
-                                  .tokens = tokens,
-                                  .home_of_expert = home_of_expert_,
-                                  .spare_slots = exchange_.spare_slots(),
-                                  .cost = cost};
+  const LayerSnapshot snapshot = {
+      .iteration = iteration_,
+      .tokens = tokens,
+      .home_of_expert = placement_.home_of_expert[layer.index()],
+      .spare_slots = exchange_.spare_slots(),
+      .cost = cost};
   return policy_->Decide(snapshot);
 }
 

@@ -12,6 +12,7 @@
 #include "common/clock.h"
 #include "common/ids.h"
 #include "common/planning/cost_model.h"
+#include "common/planning/job_placement.h"
 #include "common/planning/policy.h"
 #include "worker/agent/agent.h"
 #include "worker/agent/fork_guard.h"
@@ -28,6 +29,8 @@ struct LocalAgentOptions {
   int64_t expert_bytes = 0;
   // Experts that this worker can borrow at a time, per layer.
   int32_t spare_slots = 4;
+  // Whether the job carries out moves, as AgentOptions says.
+  bool moves_experts = false;
   // "policy" or "policy@mode".
   std::string policy = "pairwise";
   // Where it is known beforehand; else ReportCostModel brings it, and there are
@@ -43,7 +46,8 @@ class LocalAgent final : public Agent {
   // A collective of `transport`: compares the options of all workers.
   //
   // Errors: InvalidArgument for options that make no sense, an unknown policy
-  // among them; FailedPrecondition, naming the worker, when others gave other
+  // among them; FailedPrecondition for a policy that moves experts where the
+  // job does not carry that out, or, naming the worker, when others gave other
   // numbers; those of the transport.
   static absl::StatusOr<std::unique_ptr<Agent>> Create(
       const LocalAgentOptions& options, std::unique_ptr<Transport> transport);
@@ -54,6 +58,7 @@ class LocalAgent final : public Agent {
   void BeginIteration(Iteration iteration) override;
   absl::StatusOr<LayerRouting> PlanLayer(
       LayerId layer, absl::Span<const int64_t> tokens_per_expert) override;
+  void CommitMoves(const std::vector<LayerMoves>& moves) override;
   // Nobody to tell.
   void ReportOutcome(LayerId, const LayerTimes&) override {}
   std::string policy() const override { return choice_.ToString(); }
@@ -68,17 +73,18 @@ class LocalAgent final : public Agent {
   // The mean of all workers' models; none while one is missing.
   std::optional<CostModel> GatheredCostModel() const;
   // Decides alike on every worker.
-  LayerPlan Decide(const CostModel& cost, const LoadMatrix& tokens) const;
+  LayerPlan Decide(LayerId layer, const CostModel& cost,
+                   const LoadMatrix& tokens) const;
 
   const PolicyChoice choice_;
   const std::unique_ptr<Policy> policy_;
   // A fork()ed child leaves it alone: it lacks the transport's threads.
   const ForkGuard fork_guard_;
   std::unique_ptr<Transport> transport_;
-  const std::vector<WorkerRank> home_of_expert_;
   const SteadyClock clock_;
 
   // Of the training thread.
+  JobPlacement placement_;
   LayerExchange exchange_;
   std::vector<int64_t> cost_words_;
   Iteration iteration_;

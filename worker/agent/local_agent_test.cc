@@ -152,6 +152,62 @@ TEST_F(LocalAgentTest, WrongLoadsAreInvalid) {
                                       HasSubstr("expert 5 has a load of -5"))));
 }
 
+TEST_F(LocalAgentTest, MovesAreLendsInTheirStepAndHomesAfterIt) {
+  LocalAgentOptions options = TwoLayersOfSixExperts();
+  options.policy = "pairwise-moves";
+  options.moves_experts = true;
+  OnAllRanks(kWorkers, [&](int32_t rank) {
+    auto agent = Create(rank, options);
+    EXPECT_THAT(agent, IsOk());
+    const auto first = (*agent)->PlanLayer(LayerId(0), kSkewed);
+    EXPECT_THAT(first, IsOk());
+    EXPECT_THAT(first->moves, Not(IsEmpty()));
+    EXPECT_EQ(first->lends.size(), first->moves.size());
+    EXPECT_EQ(first->home_of_expert, ContiguousPlacement(kWorkers, 6));
+
+    (*agent)->CommitMoves({{LayerId(0), first->moves}});
+    const auto second = (*agent)->PlanLayer(LayerId(0), kSkewed);
+    EXPECT_THAT(second, IsOk());
+    EXPECT_EQ(second->home_of_expert,
+              HomesAfter(first->home_of_expert, first->moves));
+    EXPECT_THAT(second->moves, IsEmpty());
+    return absl::OkStatus();
+  });
+}
+
+TEST_F(LocalAgentTest, PolicyThatMovesNeedsAJobThatDoes) {
+  const auto agents = OnAllRanks(kWorkers, [&](int32_t rank) {
+    LocalAgentOptions options = TwoLayersOfSixExperts();
+    options.policy = "pairwise-moves";
+    return Create(rank, options).status();
+  });
+
+  EXPECT_THAT(agents,
+              Each(IsStatus(absl::StatusCode::kFailedPrecondition,
+                            HasSubstr("policy pairwise-moves@inline moves "
+                                      "experts, and this job does not"))));
+}
+
+// As after a group that ended while its workers voted on moves.
+TEST_F(LocalAgentTest, WorkersWithOtherHomesDoNotGoOn) {
+  const auto statuses = OnAllRanks(kWorkers, [&](int32_t rank) {
+    auto agent = Create(rank, TwoLayersOfSixExperts());
+    EXPECT_THAT(agent, IsOk());
+    if (rank != 1) {
+      (*agent)->CommitMoves(
+          {{LayerId(0), {{ExpertId(0), WorkerRank(0), WorkerRank(2)}}}});
+    }
+    return (*agent)->PlanLayer(LayerId(1), kSkewed).status();
+  });
+
+  EXPECT_THAT(statuses[0],
+              IsStatus(absl::StatusCode::kFailedPrecondition,
+                       "agent: worker 1 has seen 0 changes of homes, this "
+                       "worker (0) 1; go on from a checkpoint"));
+  EXPECT_THAT(statuses[1], HasCode(absl::StatusCode::kFailedPrecondition));
+  EXPECT_THAT(statuses[2], HasCode(absl::StatusCode::kFailedPrecondition));
+}
+
 TEST_F(LocalAgentTest, WorkersAtDifferentLayersAreToldSo) {
   const auto statuses = OnAllRanks(kWorkers, [&](int32_t rank) {
     auto agent = Create(rank, TwoLayersOfSixExperts());

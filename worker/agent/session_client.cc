@@ -7,10 +7,9 @@
 namespace balancemoe::worker {
 
 SessionClient::SessionClient(const AgentOptions& options,
-                             std::vector<WorkerRank> home_of_expert,
-                             SessionListener& listener, const Clock& clock,
-                             LineLog& log)
-    : loop_(std::make_unique<SessionLoop>(options, std::move(home_of_expert),
+                             JobPlacement placement, SessionListener& listener,
+                             const Clock& clock, LineLog& log)
+    : loop_(std::make_unique<SessionLoop>(options, std::move(placement),
                                           listener, clock, log)) {}
 
 SessionClient::~SessionClient() = default;
@@ -24,10 +23,9 @@ void SessionClient::GroupFormed(Generation generation) {
   loop_->GroupFormed(generation);
 }
 
-void SessionClient::SendLoads(Iteration iteration, LayerId layer,
-                              absl::Span<const int64_t> tokens_per_expert) {
+void SessionClient::SendLoads(const LayerReport& report) {
   loop_->Send([&](const v1::Fencing& fencing) {
-    return MakeLoadReport(fencing, iteration, layer, tokens_per_expert);
+    return MakeLoadReport(fencing, report);
   });
 }
 
@@ -39,6 +37,10 @@ void SessionClient::SendOutcome(const LayerOutcome& outcome) {
 
 void SessionClient::SetCostModel(const CostModel& model) {
   loop_->SetCostModel(model);
+}
+
+void SessionClient::SetPlacement(const JobPlacement& placement) {
+  loop_->SetPlacement(placement);
 }
 
 void SessionClient::SetIteration(Iteration iteration) {

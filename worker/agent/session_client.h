@@ -15,6 +15,7 @@
 #include "common/fencing.h"
 #include "common/ids.h"
 #include "common/planning/cost_model.h"
+#include "common/planning/job_placement.h"
 #include "worker/agent/agent.h"
 #include "worker/agent/line_log.h"
 #include "worker/agent/plan_mailbox.h"
@@ -47,6 +48,16 @@ class SessionListener {
   virtual void OnAnswer(uint64_t heartbeat) = 0;
 };
 
+// What a worker routed in one layer, for the coordinator.
+struct LayerReport {
+  Iteration iteration;
+  LayerId layer;
+  // [E]
+  absl::Span<const int64_t> tokens_per_expert;
+  // JobPlacement::version by which it is routed.
+  uint64_t placement_version = 0;
+};
+
 // How a layer went, for the coordinator.
 struct LayerOutcome {
   // Values are those of PlanOutcome on the wire.
@@ -73,8 +84,7 @@ struct LayerOutcome {
 class SessionClient {
  public:
   // `listener`, `clock` and `log` must outlive the client.
-  SessionClient(const AgentOptions& options,
-                std::vector<WorkerRank> home_of_expert,
+  SessionClient(const AgentOptions& options, JobPlacement placement,
                 SessionListener& listener, const Clock& clock, LineLog& log);
   ~SessionClient();
 
@@ -89,11 +99,12 @@ class SessionClient {
   // the keys that were put for it need not be kept.
   void GroupFormed(Generation generation);
 
-  void SendLoads(Iteration iteration, LayerId layer,
-                 absl::Span<const int64_t> tokens_per_expert);
+  void SendLoads(const LayerReport& report);
   void SendOutcome(const LayerOutcome& outcome);
   // Sent again in every later session.
   void SetCostModel(const CostModel& model);
+  // Every later session registers with it; this one hears of it from rank 0.
+  void SetPlacement(const JobPlacement& placement);
   void SetIteration(Iteration iteration);
 
   // Sequence of the next heartbeat to be sent.

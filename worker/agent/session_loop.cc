@@ -53,18 +53,17 @@ absl::Status Annotate(const AgentOptions& options, const absl::Status& status) {
 
 }  // namespace
 
-SessionLoop::SessionLoop(const AgentOptions& options,
-                         std::vector<WorkerRank> home_of_expert,
+SessionLoop::SessionLoop(const AgentOptions& options, JobPlacement placement,
                          SessionListener& listener, const Clock& clock,
                          LineLog& log)
     : options_(options),
-      home_of_expert_(std::move(home_of_expert)),
       listener_(listener),
       clock_(clock),
       log_(log),
       incarnation_(RandomIncarnation()),
       backoff_(incarnation_.value()),
       policy_(options.policy),
+      placement_(std::move(placement)),
       thread_([this] { Run(); }) {
   pthread_setname_np(thread_.native_handle(), "bmoe-session");
 }
@@ -112,6 +111,26 @@ void SessionLoop::SetCostModel(const CostModel& model) {
   *message.mutable_fencing() = connection->fencing;
   *message.mutable_calibration() = ToProto(model);
   connection->stream->Send(Kind::kEssential, std::move(message));
+}
+
+void SessionLoop::SetPlacement(const JobPlacement& placement) {
+  std::shared_ptr<Connection> connection;
+  {
+    MutexLock lock(&mutex_);
+    placement_ = placement;
+    if (attached_) connection = connection_;
+  }
+  // All workers would say the same.
+  if (connection == nullptr || options_.rank != WorkerRank(0)) return;
+  SendPlacement(*connection, placement);
+}
+
+void SessionLoop::SendPlacement(Connection& connection,
+                                const JobPlacement& placement) {
+  v1::SessionRequest message;
+  *message.mutable_fencing() = connection.fencing;
+  *message.mutable_placement() = ToProto(placement);
+  connection.stream->Send(Kind::kEssential, std::move(message));
 }
 
 void SessionLoop::SetIteration(Iteration iteration) {
@@ -183,14 +202,14 @@ absl::Status SessionLoop::RunConnection() {
 
 absl::Status SessionLoop::Register(Connection& connection) {
   AgentOptions options = options_;
-  Generation generation;
+  v1::RegisterRequest request;
   {
     MutexLock lock(&mutex_);
     options.policy = policy_;
-    generation = generation_;
+    request =
+        MakeRegisterRequest(options, placement_, incarnation_, generation_);
   }
-  const v1::RegisterRequest request =
-      MakeRegisterRequest(options, home_of_expert_, incarnation_, generation);
+  connection.placement_version = request.placement_version();
   v1::RegisterResponse response;
   const absl::Status status =
       calls_.Run(kRegisterTimeout, [&](grpc::ClientContext* context) {

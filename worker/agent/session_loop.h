@@ -30,9 +30,8 @@ namespace balancemoe::worker {
 // Contracts are those of SessionClient.
 class SessionLoop {
  public:
-  SessionLoop(const AgentOptions& options,
-              std::vector<WorkerRank> home_of_expert, SessionListener& listener,
-              const Clock& clock, LineLog& log);
+  SessionLoop(const AgentOptions& options, JobPlacement placement,
+              SessionListener& listener, const Clock& clock, LineLog& log);
   ~SessionLoop() { Stop(); }
 
   absl::StatusOr<SessionInfo> AwaitAttached(int64_t after,
@@ -40,6 +39,7 @@ class SessionLoop {
       ABSL_LOCKS_EXCLUDED(mutex_);
   void GroupFormed(Generation generation) ABSL_LOCKS_EXCLUDED(mutex_);
   void SetCostModel(const CostModel& model) ABSL_LOCKS_EXCLUDED(mutex_);
+  void SetPlacement(const JobPlacement& placement) ABSL_LOCKS_EXCLUDED(mutex_);
   void SetIteration(Iteration iteration) ABSL_LOCKS_EXCLUDED(mutex_);
   uint64_t next_heartbeat() const ABSL_LOCKS_EXCLUDED(mutex_);
   void SendHeartbeat() ABSL_LOCKS_EXCLUDED(mutex_);
@@ -70,6 +70,8 @@ class SessionLoop {
     std::unique_ptr<v1::CoordinatorService::Stub> stub;
     Admission admission;
     v1::Fencing fencing;
+    // What the coordinator was told at registration.
+    uint64_t placement_version = 0;
     std::shared_ptr<SessionStream> stream;
   };
   using Keys = std::map<std::string, std::string>;
@@ -88,6 +90,8 @@ class SessionLoop {
   absl::Status RunConnection();
   absl::Status Register(Connection& connection);
   void PutKeysAgain(Connection& connection);
+  static void SendPlacement(Connection& connection,
+                            const JobPlacement& placement);
   void OpenStream(const std::shared_ptr<Connection>& connection);
   absl::Status SendHeartbeatsUntilTheEnd(absl::Duration interval);
   void CloseStream(Connection& connection);
@@ -103,7 +107,6 @@ class SessionLoop {
   void OnStreamEnd(absl::Status status);
 
   const AgentOptions options_;
-  const std::vector<WorkerRank> home_of_expert_;
   SessionListener& listener_;
   const Clock& clock_;
   LineLog& log_;
@@ -135,6 +138,7 @@ class SessionLoop {
   Iteration iteration_ ABSL_GUARDED_BY(mutex_);
   uint64_t next_heartbeat_ ABSL_GUARDED_BY(mutex_) = 1;
   std::optional<CostModel> cost_model_ ABSL_GUARDED_BY(mutex_);
+  JobPlacement placement_ ABSL_GUARDED_BY(mutex_);
   // Put while the group of `keys_generation_` forms.
   Keys keys_ ABSL_GUARDED_BY(mutex_);
   Generation keys_generation_ ABSL_GUARDED_BY(mutex_);

@@ -47,6 +47,7 @@ void SessionLoop::OnMessage(const v1::SessionResponse& message) {
 void SessionLoop::OnHelloAck() {
   std::shared_ptr<Connection> connection;
   std::optional<CostModel> cost_model;
+  JobPlacement placement;
   {
     MutexLock lock(&mutex_);
     if (connection_ == nullptr || attached_ || stream_end_) return;
@@ -55,9 +56,14 @@ void SessionLoop::OnHelloAck() {
     last_error_ = absl::OkStatus();
     connection = connection_;
     cost_model = cost_model_;
+    placement = placement_;
     backoff_.Reset();
   }
   if (cost_model) SetCostModel(*cost_model);
+  // Homes may have changed since this worker registered.
+  if (placement.version != connection->placement_version) {
+    SendPlacement(*connection, placement);
+  }
   const Fencing& fencing = connection->admission.session.fencing;
   log_.Write(
       "attached",

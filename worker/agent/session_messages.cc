@@ -23,9 +23,10 @@ std::string HostName() {
 
 }  // namespace
 
-v1::RegisterRequest MakeRegisterRequest(
-    const AgentOptions& options, absl::Span<const WorkerRank> home_of_expert,
-    Incarnation incarnation, Generation generation) {
+v1::RegisterRequest MakeRegisterRequest(const AgentOptions& options,
+                                        const JobPlacement& placement,
+                                        Incarnation incarnation,
+                                        Generation generation) {
   v1::RegisterRequest request;
   request.set_protocol_version(kProtocolVersion);
   request.set_job_id(options.job_id);
@@ -41,24 +42,22 @@ v1::RegisterRequest MakeRegisterRequest(
   request.set_policy(options.policy);
   request.set_host(HostName());
   request.set_device("cpu");
-  for (int32_t layer = 0; layer < options.layers; ++layer) {
-    for (const WorkerRank home : home_of_expert) {
-      request.add_home_of_expert(home.value());
-    }
-  }
+  v1::Placement homes = ToProto(placement);
+  request.set_placement_version(homes.version());
+  request.mutable_home_of_expert()->Swap(homes.mutable_home_of_expert());
   return request;
 }
 
 v1::SessionRequest MakeLoadReport(const v1::Fencing& fencing,
-                                  Iteration iteration, LayerId layer,
-                                  absl::Span<const int64_t> tokens_per_expert) {
+                                  const LayerReport& layer) {
   v1::SessionRequest request;
   *request.mutable_fencing() = fencing;
   v1::LoadReport& report = *request.mutable_load_report();
-  report.set_iteration(iteration.value());
-  report.add_layers(layer.value());
-  report.mutable_tokens_per_expert()->Add(tokens_per_expert.begin(),
-                                          tokens_per_expert.end());
+  report.set_iteration(layer.iteration.value());
+  report.add_layers(layer.layer.value());
+  report.mutable_tokens_per_expert()->Add(layer.tokens_per_expert.begin(),
+                                          layer.tokens_per_expert.end());
+  report.set_placement_version(layer.placement_version);
   return request;
 }
 

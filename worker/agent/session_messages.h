@@ -7,6 +7,7 @@
 #include "absl/types/span.h"
 #include "balancemoe/v1/coordinator.pb.h"
 #include "common/ids.h"
+#include "common/planning/job_placement.h"
 #include "worker/agent/agent.h"
 #include "worker/agent/session_client.h"
 
@@ -14,13 +15,13 @@ namespace balancemoe::worker {
 
 // What an agent says, as messages. Pure.
 
-v1::RegisterRequest MakeRegisterRequest(
-    const AgentOptions& options, absl::Span<const WorkerRank> home_of_expert,
-    Incarnation incarnation, Generation generation);
+v1::RegisterRequest MakeRegisterRequest(const AgentOptions& options,
+                                        const JobPlacement& placement,
+                                        Incarnation incarnation,
+                                        Generation generation);
 
 v1::SessionRequest MakeLoadReport(const v1::Fencing& fencing,
-                                  Iteration iteration, LayerId layer,
-                                  absl::Span<const int64_t> tokens_per_expert);
+                                  const LayerReport& report);
 
 v1::SessionRequest MakePlanResult(const v1::Fencing& fencing,
                                   const LayerOutcome& outcome);

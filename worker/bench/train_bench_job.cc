@@ -46,7 +46,7 @@ class TrainBenchLoop {
     std::vector<TrainBlock> blocks;
     for (const std::string& policy : PoliciesOfRound(bench_, round)) {
       BMOE_RETURN_IF_ERROR(Settle(policy, round));
-      trainer_.Restore(before);
+      BMOE_RETURN_IF_ERROR(trainer_.Restore(before));
       TrainBlock block{policy, {}};
       for (int64_t step = 0; step < bench_.block_steps; ++step) {
         BMOE_ASSIGN_OR_RETURN(
@@ -60,7 +60,7 @@ class TrainBenchLoop {
       }
       blocks.push_back(std::move(block));
     }
-    trainer_.Restore(after);
+    BMOE_RETURN_IF_ERROR(trainer_.Restore(after));
     BMOE_RETURN_IF_ERROR(CheckLosses(blocks));
     return blocks;
   }

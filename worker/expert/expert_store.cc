@@ -37,46 +37,79 @@ void Initialize(const ExpertShape& shape, uint64_t seed, LayerId layer,
 
 ExpertStore::ExpertStore(const Options& options)
     : options_(options),
-      slot_of_expert_(options.home_of_expert.size(), kElsewhere),
+      home_of_expert_(options.home_of_expert),
+      slots_(options.shape, static_cast<size_t>(options.moments),
+             static_cast<size_t>(std::count(options.home_of_expert.begin(),
+                                            options.home_of_expert.end(),
+                                            options.rank))),
+      home_slots_(options.home_of_expert.size()),
       spares_(std::make_shared<SpareSlots>(options.shape)),
       gradient_buffers_(std::make_shared<SpareSlots>(options.shape)) {
-  for (size_t i = 0; i < options_.home_of_expert.size(); ++i) {
-    if (options_.home_of_expert[i] != options_.rank) continue;
-    slot_of_expert_[i] = home_experts_.size();
-    home_experts_.emplace_back(static_cast<int32_t>(i));
+  for (size_t i = 0; i < home_of_expert_.size(); ++i) {
+    if (home_of_expert_[i] != options_.rank) continue;
+    const ExpertId expert(static_cast<int32_t>(i));
+    HomeSlot slot = slots_.Take();
+    Initialize(options_.shape, options_.seed, options_.layer, expert,
+               slot.parameters.tensors);
+    SettleIn(expert, std::move(slot));
   }
-  parameters_ = MakeExpertSlab(options_.shape, home_experts_.size());
-  gradients_ = MakeExpertSlab(options_.shape, home_experts_.size());
-  for (size_t slot = 0; slot < home_experts_.size(); ++slot) {
-    RegisterHomeExpert(slot, home_experts_[slot]);
-  }
-  PrepareGradients();
 }
 
-void ExpertStore::RegisterHomeExpert(size_t slot, ExpertId expert) {
-  ExpertTensors& tensors = parameters_[slot].tensors;
-  Initialize(options_.shape, options_.seed, options_.layer, expert, tensors);
+void ExpertStore::SettleIn(ExpertId expert, HomeSlot slot) {
+  const ExpertTensors& tensors = slot.parameters.tensors;
   auto module = std::make_shared<torch::nn::Module>();
   for (size_t i = 0; i < tensors.all.size(); ++i) {
     module->register_parameter(ExpertTensors::kNames[i], tensors.all[i]);
   }
   register_module(absl::StrCat(expert.value()), std::move(module));
+  home_slots_[expert.index()] = std::move(slot);
+  home_experts_.insert(
+      std::lower_bound(home_experts_.begin(), home_experts_.end(), expert),
+      expert);
+}
+
+std::vector<absl::Span<std::byte>> ExpertStore::BeginArrival(ExpertId expert) {
+  BMOE_CHECK(!IsHome(expert));
+  const auto [at, begun] = arrivals_.emplace(expert, slots_.Take());
+  BMOE_CHECK(begun);
+  return at->second.StateBytes();
+}
+
+void ExpertStore::CommitMoves(absl::Span<const Move> moves) {
+  for (const Move& move : moves) {
+    std::optional<HomeSlot>& slot = home_slots_[move.expert.index()];
+    home_of_expert_[move.expert.index()] = move.to;
+    if (move.from == options_.rank) {
+      unregister_module(absl::StrCat(move.expert.value()));
+      std::erase(home_experts_, move.expert);
+      slots_.Give(*std::exchange(slot, std::nullopt));
+    } else if (move.to == options_.rank) {
+      auto arrived = arrivals_.extract(move.expert);
+      BMOE_CHECK(!arrived.empty());
+      SettleIn(move.expert, std::move(arrived.mapped()));
+    }
+  }
+}
+
+void ExpertStore::AbandonArrivals() {
+  for (auto& [expert, slot] : arrivals_) slots_.Give(std::move(slot));
+  arrivals_.clear();
 }
 
 const ExpertTensors* ExpertStore::Find(ExpertId expert) const {
-  const size_t slot = slot_of_expert_[expert.index()];
-  if (slot != kElsewhere) return &parameters_[slot].tensors;
+  const std::optional<HomeSlot>& slot = home_slots_[expert.index()];
+  if (slot.has_value()) return &slot->parameters.tensors;
   return spares_->Find(expert);
 }
 
 absl::Span<std::byte> ExpertStore::HomeBytes(ExpertId expert) const {
-  const size_t slot = slot_of_expert_[expert.index()];
-  BMOE_CHECK(slot != kElsewhere);
-  return parameters_[slot].bytes;
+  const std::optional<HomeSlot>& slot = home_slots_[expert.index()];
+  BMOE_CHECK(slot.has_value());
+  return slot->parameters.bytes;
 }
 
 std::unique_ptr<BorrowedSlot> ExpertStore::Borrow(ExpertId expert) {
-  BMOE_CHECK(slot_of_expert_[expert.index()] == kElsewhere);
+  BMOE_CHECK(!IsHome(expert));
   return spares_->Take(expert);
 }
 
@@ -91,21 +124,21 @@ std::vector<ExpertSlot> ExpertStore::ReturnBuffers(size_t count) {
 
 void ExpertStore::PrepareGradients() {
   const torch::NoGradGuard no_grad;
-  for (size_t slot = 0; slot < parameters_.size(); ++slot) {
-    for (size_t i = 0; i < parameters_[slot].tensors.all.size(); ++i) {
-      torch::Tensor& gradient = parameters_[slot].tensors.all[i].mutable_grad();
+  for (const ExpertId expert : home_experts_) {
+    HomeSlot& slot = *home_slots_[expert.index()];
+    for (size_t i = 0; i < slot.parameters.tensors.all.size(); ++i) {
+      torch::Tensor& gradient = slot.parameters.tensors.all[i].mutable_grad();
       if (gradient.defined()) continue;
-      gradient = gradients_[slot].tensors.all[i];
+      gradient = slot.gradients.tensors.all[i];
       gradient.zero_();
     }
   }
 }
 
 int64_t ExpertStore::allocated_bytes() const {
-  const size_t slots = parameters_.size() + gradients_.size() +
-                       spares_->count() + gradient_buffers_->count() +
-                       most_returned_;
-  return static_cast<int64_t>(slots) * options_.shape.bytes();
+  const size_t spare =
+      spares_->count() + gradient_buffers_->count() + most_returned_;
+  return slots_.bytes() + static_cast<int64_t>(spare) * options_.shape.bytes();
 }
 
 }  // namespace balancemoe::worker

@@ -6,12 +6,16 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "absl/types/span.h"
 #include "common/ids.h"
+#include "common/planning/plan.h"
 #include "worker/expert/expert_slab.h"
+#include "worker/expert/home_slots.h"
 #include "worker/expert/spare_slots.h"
 
 namespace balancemoe::worker {
@@ -21,9 +25,15 @@ namespace balancemoe::worker {
 //
 // A torch::nn::Module: home experts are its parameters, named by expert id
 // ("3.w1"), so that a checkpoint loads wherever the expert lives then. Their
-// gradients lie in a slab too and are put in place before the first backward.
-// fp32 on the CPU; converting the module to another type or device would detach
-// it from its slabs. Used from the training thread only.
+// gradients lie in a slab too and are put in place before the first backward;
+// so does what the optimizer keeps, if it asks for room here. fp32 on the CPU;
+// converting the module to another type or device would detach it from its
+// slabs. Used from the training thread only.
+//
+// Homes change by moves, in two steps: room for the experts that come, which
+// nobody sees (BeginArrival), and, once they have come, the change itself
+// (CommitMoves), after which the parameters are others: whoever keeps them must
+// ask again.
 class ExpertStore : public torch::nn::Module {
  public:
   struct Options {
@@ -35,6 +45,9 @@ class ExpertStore : public torch::nn::Module {
     // First values depend on (seed, layer, expert), not on where the expert
     // lives.
     uint64_t seed = 1;
+    // Tensors of each parameter's shape that the optimizer keeps here: 2 for
+    // Adam.
+    int32_t moments = 0;
   };
 
   explicit ExpertStore(const Options& options);
@@ -44,12 +57,33 @@ class ExpertStore : public torch::nn::Module {
   const ExpertTensors* Find(ExpertId expert) const;
 
   bool IsHome(ExpertId expert) const {
-    return slot_of_expert_[expert.index()] != kElsewhere;
+    return home_slots_[expert.index()].has_value();
   }
 
   // The parameters of a home expert as they lie in memory: what a lend sends.
   // `expert` must live here.
   absl::Span<std::byte> HomeBytes(ExpertId expert) const;
+
+  // What the optimizer keeps of a home expert: moment `i` of its parameters,
+  // and the steps taken with each, [4], float.
+  const ExpertTensors& Moment(ExpertId expert, size_t i) const {
+    return home_slots_[expert.index()]->moments[i].tensors;
+  }
+  const torch::Tensor& Steps(ExpertId expert) const {
+    return home_slots_[expert.index()]->steps;
+  }
+
+  // What leaves with a home expert that moves away: parameters, moments, steps.
+  std::vector<absl::Span<std::byte>> StateBytes(ExpertId expert) const {
+    return home_slots_[expert.index()]->StateBytes();
+  }
+  // Where the same arrives of an expert that moves here, for CommitMoves or
+  // AbandonArrivals.
+  std::vector<absl::Span<std::byte>> BeginArrival(ExpertId expert);
+  // Changes homes. Everything that moves here has arrived.
+  void CommitMoves(absl::Span<const Move> moves);
+  // Homes stay as they are.
+  void AbandonArrivals();
 
   // Room for an expert that lives elsewhere. Allocates when more are held at a
   // time than ever before; a job without lends has none.
@@ -70,26 +104,25 @@ class ExpertStore : public torch::nn::Module {
   // Ascending.
   const std::vector<ExpertId>& home_experts() const { return home_experts_; }
   const std::vector<WorkerRank>& home_of_expert() const {
-    return options_.home_of_expert;
+    return home_of_expert_;
   }
   const ExpertShape& shape() const { return options_.shape; }
   LayerId layer() const { return options_.layer; }
   WorkerRank rank() const { return options_.rank; }
-  // Of parameters and gradients, home and borrowed, ever needed at a time.
+  // Of parameters, gradients and moments, home and borrowed, ever needed at a
+  // time.
   int64_t allocated_bytes() const;
 
  private:
-  static constexpr size_t kElsewhere = SIZE_MAX;
+  void SettleIn(ExpertId expert, HomeSlot slot);
 
-  void RegisterHomeExpert(size_t slot, ExpertId expert);
-
-  // Constant after construction.
   const Options options_;
+  std::vector<WorkerRank> home_of_expert_;
   std::vector<ExpertId> home_experts_;
-  // [E]: index into the slabs, kElsewhere for experts of other workers.
-  std::vector<size_t> slot_of_expert_;
-  std::vector<ExpertSlot> parameters_;
-  std::vector<ExpertSlot> gradients_;
+  HomeSlots slots_;
+  // [E]: of the experts that live here.
+  std::vector<std::optional<HomeSlot>> home_slots_;
+  std::map<ExpertId, HomeSlot> arrivals_;
 
   // Shared with the borrowed slots, which graphs keep beyond the store's life.
   std::shared_ptr<SpareSlots> spares_;

@@ -315,10 +315,12 @@ class Calibrator {
 
 }  // namespace
 
-absl::StatusOr<CostModel> Calibrate(const ExpertShape& shape, Agent& agent) {
+absl::StatusOr<CostModel> Calibrate(const ExpertShape& shape,
+                                    int64_t optimizer_bytes, Agent& agent) {
   const torch::NoGradGuard no_grad;
-  BMOE_ASSIGN_OR_RETURN(const CostModel model,
+  BMOE_ASSIGN_OR_RETURN(CostModel model,
                         Calibrator(shape, agent.transport()).Run());
+  model.optimizer_bytes = optimizer_bytes;
   agent.ReportCostModel(model);
   return model;
 }

@@ -1,6 +1,8 @@
 #ifndef BALANCEMOE_WORKER_MOE_CALIBRATION_H_
 #define BALANCEMOE_WORKER_MOE_CALIBRATION_H_
 
+#include <cstdint>
+
 #include "absl/status/statusor.h"
 #include "common/planning/cost_model.h"
 #include "worker/agent/agent.h"
@@ -8,17 +10,19 @@
 
 namespace balancemoe::worker {
 
-// Measures what computing and moving experts of `shape` costs on this worker,
-// and tells `agent`. A collective: all workers compute at the same time, as
-// they do in training, and exchange with their neighbours, both by rank.
-// Lower quartiles of a few rounds; under a second for an expert of a few MiB.
+// Measures what computing and moving experts of `shape`, of each of which the
+// optimizer keeps `optimizer_bytes`, costs on this worker, and tells `agent`. A
+// collective: all workers compute at the same time, as they do in training, and
+// exchange with their neighbours, both by rank. Lower quartiles of a few
+// rounds; under a second for an expert of a few MiB.
 //
 // Processor time that transfers take from compute counts as host time as far as
 // other threads of this process used processors meanwhile; what is left of the
 // delay counts as overlap slow-down.
 //
 // Errors: those of the transport.
-absl::StatusOr<CostModel> Calibrate(const ExpertShape& shape, Agent& agent);
+absl::StatusOr<CostModel> Calibrate(const ExpertShape& shape,
+                                    int64_t optimizer_bytes, Agent& agent);
 
 }  // namespace balancemoe::worker
 

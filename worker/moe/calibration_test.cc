@@ -17,7 +17,7 @@ TEST_P(CalibrationTest, GivesEveryWorkerAValidModel) {
   const int32_t workers = GetParam();
   RunWorkers({.workers = workers, .experts = 8, .expert_bytes = kShape.bytes()},
              [workers](LendingAgent& agent) {
-               const auto model = Calibrate(kShape, agent);
+               const auto model = Calibrate(kShape, 1234, agent);
 
                ASSERT_THAT(model, IsOk());
                EXPECT_THAT(ValidateCostModel(*model), IsOk());

@@ -27,7 +27,8 @@ ExpertStore::Options StoreOptions(const MoeLayerOptions& options,
           .rank = transport.rank(),
           .home_of_expert = ContiguousPlacement(
               transport.world_size(), static_cast<int32_t>(options.experts)),
-          .seed = options.seed};
+          .seed = options.seed,
+          .moments = options.moments};
 }
 
 GateImpl::Options GateOptions(const MoeLayerOptions& options) {
@@ -48,12 +49,18 @@ void CheckOptions(const MoeLayerOptions& options) {
               " of ", options.experts, " experts");
 }
 
-void CountLends(const LayerRouting& routing, WorkerRank me,
-                MoeLayerTimes& times) {
+bool IsMove(const Lend& lend, const std::vector<Move>& moves) {
+  return std::any_of(moves.begin(), moves.end(), [&](const Move& move) {
+    return move.expert == lend.expert && move.to == lend.to;
+  });
+}
+
+void CountTransfers(const LayerRouting& routing, WorkerRank me,
+                    MoeLayerTimes& times) {
   times.predicted_us = routing.predicted_us;
   for (const Lend& lend : routing.lends) {
     if (lend.from != me && lend.to != me) continue;
-    ++times.lends;
+    if (!IsMove(lend, routing.moves)) ++times.lends;
     if (lend.tokens < routing.tokens.TokensOfExpert(lend.expert)) {
       ++times.lends_in_part;
     }
@@ -81,9 +88,14 @@ class MoeLayerImpl::Impl {
   const std::shared_ptr<ExpertStore>& store() { return context_->store; }
   const torch::Tensor& aux_loss() const { return aux_loss_; }
   const MoeLayerTimes& times() const { return *times_; }
+  std::vector<Move> TakePlannedMoves() {
+    return std::exchange(planned_moves_, {});
+  }
+  bool idle() const { return context_->open_passes == 0; }
 
  private:
   c10::intrusive_ptr<LayerPass> Plan(const GateChoice& choice);
+  void KeepMoves(const std::vector<Move>& moves);
   void ComputeStaying(const c10::intrusive_ptr<LayerPass>& pass,
                       std::vector<torch::Tensor>& batches);
   void ComputeArrived(const c10::intrusive_ptr<LayerPass>& pass,
@@ -94,6 +106,7 @@ class MoeLayerImpl::Impl {
   // Graphs may outlive the layer.
   std::shared_ptr<LayerContext> context_;
   torch::Tensor aux_loss_;
+  std::vector<Move> planned_moves_;
   std::shared_ptr<MoeLayerTimes> times_ = std::make_shared<MoeLayerTimes>();
 };
 
@@ -136,7 +149,8 @@ c10::intrusive_ptr<LayerPass> MoeLayerImpl::Impl::Plan(
       absl::MakeConstSpan(choice.experts.const_data_ptr<int64_t>(),
                           static_cast<size_t>(choice.experts.numel()));
   const SendOrder order = OrderRows(ids, routing->split, me);
-  CountLends(*routing, me, *times_);
+  CountTransfers(*routing, me, *times_);
+  KeepMoves(routing->moves);
   return c10::make_intrusive<LayerPass>(
       context_,
       LayerPass::Routes{
@@ -150,6 +164,16 @@ c10::intrusive_ptr<LayerPass> MoeLayerImpl::Impl::Plan(
                     MakeTokenLayout(routing->split, me), agent.transport(),
                     context_->clock),
       *std::move(executor), times_);
+}
+
+// A second forward in a step knows nothing of what the first one's plan moves.
+void MoeLayerImpl::Impl::KeepMoves(const std::vector<Move>& moves) {
+  for (const Move& move : moves) {
+    const bool known = std::any_of(
+        planned_moves_.begin(), planned_moves_.end(),
+        [&](const Move& other) { return other.expert == move.expert; });
+    if (!known) planned_moves_.push_back(move);
+  }
 }
 
 void MoeLayerImpl::Impl::ComputeStaying(
@@ -203,6 +227,14 @@ torch::Tensor MoeLayerImpl::aux_loss() const {
 }
 
 ExpertStore& MoeLayerImpl::experts() { return *impl_->store(); }
+
+const ExpertStore& MoeLayerImpl::experts() const { return *impl_->store(); }
+
+std::vector<Move> MoeLayerImpl::TakePlannedMoves() {
+  return impl_->TakePlannedMoves();
+}
+
+bool MoeLayerImpl::idle() const { return impl_->idle(); }
 
 const MoeLayerTimes& MoeLayerImpl::last_times() const { return impl_->times(); }
 

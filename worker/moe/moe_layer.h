@@ -6,8 +6,10 @@
 
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "common/ids.h"
+#include "common/planning/plan.h"
 #include "worker/agent/agent.h"
 #include "worker/expert/expert_store.h"
 #include "worker/moe/gate.h"
@@ -28,6 +30,9 @@ struct MoeLayerOptions {
   // Of the parameters' first values, which depend on layer and expert, not on
   // where the expert lives.
   uint64_t seed = 1;
+  // Tensors of each expert parameter's shape that the optimizer keeps in
+  // experts(), where they move with the expert: 2 for Adam.
+  int32_t moments = 0;
   // Lets the workers meet before each exchange, so that MoeLayerTimes tells
   // waiting for peers from moving tokens: costs a barrier, four times per step.
   bool split_peer_wait = false;
@@ -68,6 +73,13 @@ class MoeLayerImpl : public torch::nn::Module {
   torch::Tensor aux_loss() const;
 
   ExpertStore& experts();
+  const ExpertStore& experts() const;
+
+  // The moves in the plans since the last call, for ExpertMover; the first of
+  // an expert counts.
+  std::vector<Move> TakePlannedMoves();
+  // Whether no forward waits for its backward.
+  bool idle() const;
 
   // Of the last forward and, once it ran, its backward.
   const MoeLayerTimes& last_times() const;

@@ -4,37 +4,34 @@
 #include <torch/types.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <vector>
 
 namespace balancemoe::worker {
 
-// Adam with PyTorch's defaults, as one fused kernel over all parameters. Keeps
-// the state of each parameter in plain sight, because an expert's state is told
-// by the expert, not by where it stands in a list.
-class Adam {
- public:
-  // What Adam keeps of one parameter.
-  struct State {
-    torch::Tensor mean;
-    torch::Tensor variance;
-    // Steps taken, a float scalar.
-    torch::Tensor steps;
-  };
-
-  Adam(std::vector<torch::Tensor> parameters, double learning_rate);
-
-  // Every parameter must have a gradient.
-  void Step();
-
-  // In the order of the parameters.
-  const std::vector<State>& states() const { return states_; }
-  const std::vector<torch::Tensor>& parameters() const { return parameters_; }
-
- private:
-  const std::vector<torch::Tensor> parameters_;
-  const double learning_rate_;
-  std::vector<State> states_;
+// A parameter and what Adam keeps of it, wherever that lies: an expert's state
+// moves with the expert.
+struct AdamParameter {
+  torch::Tensor parameter;
+  torch::Tensor mean;
+  torch::Tensor variance;
+  // Steps taken, a float scalar.
+  torch::Tensor steps;
 };
+
+// How many tensors of each parameter's shape Adam keeps.
+inline constexpr int32_t kAdamMoments = 2;
+
+// Bytes that Adam keeps of an expert of `parameter_bytes`, its steps included.
+int64_t AdamBytes(int64_t parameter_bytes);
+
+// With a state of its own, all zero.
+AdamParameter FreshAdamParameter(const torch::Tensor& parameter);
+
+// One step of Adam with PyTorch's defaults, as one fused kernel over all
+// parameters. Every parameter must have a gradient.
+void AdamStep(const std::vector<AdamParameter>& parameters,
+              double learning_rate);
 
 }  // namespace balancemoe::worker
 

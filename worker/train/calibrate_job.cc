@@ -8,6 +8,7 @@
 #include "absl/types/span.h"
 #include "common/status_macros.h"
 #include "worker/moe/calibration.h"
+#include "worker/train/adam.h"
 #include "worker/train/train_job.h"
 
 namespace balancemoe::worker {
@@ -38,8 +39,9 @@ absl::StatusOr<CostModel> RunCalibrateJob(const TrainOptions& options,
                                           const WorkerPlace& place,
                                           Agent& agent) {
   ShareCores(place.local_world_size);
+  const ExpertShape shape{options.hidden, options.ffn};
   BMOE_ASSIGN_OR_RETURN(CostModel mine,
-                        Calibrate({options.hidden, options.ffn}, agent));
+                        Calibrate(shape, AdamBytes(shape.bytes()), agent));
   BMOE_ASSIGN_OR_RETURN(mine.plan_latency_us,
                         MeasurePlanLatencyUs(options, agent));
   std::vector<CostModel> all(

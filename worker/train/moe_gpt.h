@@ -27,6 +27,8 @@ struct MoeGptOptions {
   int64_t experts = 8;
   int64_t top_k = 2;
   uint64_t seed = 1;
+  // As MoeLayerOptions::moments.
+  int32_t moments = 0;
 };
 
 // A GPT over bytes whose blocks have a MoE layer each instead of a dense

@@ -45,6 +45,13 @@ struct WorkerFigures {
   int64_t plans_none = 0;
   int64_t plans_late = 0;
   int64_t plans_refused = 0;
+  // Experts that changed their home at the end of the step, and those that were
+  // to and did not, because a worker did not get what it was sent: the same on
+  // all workers. What this worker sent for it, and how long it took.
+  int64_t moves = 0;
+  int64_t moves_refused = 0;
+  int64_t move_bytes = 0;
+  double move_us = 0;
 };
 
 // What is known of one step once all workers have ended it.

@@ -97,9 +97,12 @@ absl::StatusOr<nlohmann::ordered_json> RunTrainJob(const TrainOptions& options,
 
 absl::Status GiveCostModel(const TrainOptions& options, Agent& agent) {
   const ExpertShape shape{options.hidden, options.ffn};
-  if (options.cost_model.empty()) return Calibrate(shape, agent).status();
+  if (options.cost_model.empty()) {
+    return Calibrate(shape, AdamBytes(shape.bytes()), agent).status();
+  }
   BMOE_ASSIGN_OR_RETURN(CostModel model, ReadCostModelFile(options.cost_model));
   model.expert_bytes = shape.bytes();
+  model.optimizer_bytes = AdamBytes(shape.bytes());
   model.token_bytes = shape.hidden * static_cast<int64_t>(sizeof(float));
   agent.ReportCostModel(model);
   return absl::OkStatus();

@@ -163,10 +163,15 @@ void AddTimes(absl::Span<const StepRecord> steps, Json& report) {
   });
   report["expert_compute_ms"] = {{"mean", Mean(compute_mean)},
                                  {"max_over_workers", Mean(compute_max)}};
+  // Nothing computes while experts move.
   const auto exposed = PerStep(steps, [](const StepRecord& step) {
-    return SumOfLayerMaxima(step, [](const LayerFigures& layer) {
-      return layer.exposed_transfer_us / 1e3;
-    });
+    return SumOfLayerMaxima(step,
+                            [](const LayerFigures& layer) {
+                              return layer.exposed_transfer_us / 1e3;
+                            }) +
+           MaxOverWorkers(step, [](const WorkerFigures& worker) {
+             return worker.move_us / 1e3;
+           });
   });
   report["exposed_transfer_ms"] = {{"mean", Mean(exposed)},
                                    {"p95", Quantile(exposed, 0.95)}};
@@ -223,8 +228,14 @@ void AddTransfers(absl::Span<const StepRecord> steps, Json& report) {
     plans.plans_none += step.workers[0].plans_none;
     plans.plans_late += step.workers[0].plans_late;
     plans.plans_refused += step.workers[0].plans_refused;
+    plans.moves += step.workers[0].moves;
+    plans.moves_refused += step.workers[0].moves_refused;
+    for (const WorkerFigures& worker : step.workers) {
+      plans.move_bytes += worker.move_bytes;
+    }
   }
-  report["moves"] = 0;
+  report["moves"] = plans.moves;
+  report["moves_refused"] = plans.moves_refused;
   report["lends"] = lends;
   // Both ends count each.
   report["lends_in_part"] = sums.lends_in_part / 2;
@@ -232,7 +243,7 @@ void AddTransfers(absl::Span<const StepRecord> steps, Json& report) {
       sums.tokens_computed == 0 ? 0.0
                                 : static_cast<double>(sums.tokens_borrowed) /
                                       static_cast<double>(sums.tokens_computed);
-  report["transfer_bytes"] = sums.transfer_bytes;
+  report["transfer_bytes"] = sums.transfer_bytes + plans.move_bytes;
   report["plans"] = {{"used", plans.plans_used},
                      {"none", plans.plans_none},
                      {"late", plans.plans_late},

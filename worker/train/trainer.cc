@@ -27,17 +27,29 @@ MoeGptOptions ModelOf(const TrainOptions& options) {
   model.experts = options.experts;
   model.top_k = options.top_k;
   model.seed = options.seed;
+  model.moments = kAdamMoments;
   return model;
 }
 
-std::vector<torch::Tensor> AllParameters(const MoeGpt& model) {
-  std::vector<torch::Tensor> all = model->ReplicatedParameters();
-  for (MoeLayer moe : model->moe_layers()) {
-    for (const ExpertId expert : moe->experts().home_experts()) {
-      for (const torch::Tensor& tensor : moe->experts().Find(expert)->all) {
-        all.push_back(tensor);
-      }
-    }
+std::vector<AdamParameter> WithFreshState(
+    const std::vector<torch::Tensor>& parameters) {
+  std::vector<AdamParameter> all;
+  for (const torch::Tensor& parameter : parameters) {
+    all.push_back(FreshAdamParameter(parameter));
+  }
+  return all;
+}
+
+// The four parameters of an expert that lives in `store`.
+std::vector<AdamParameter> ParametersOf(const ExpertStore& store,
+                                        ExpertId expert) {
+  std::vector<AdamParameter> all;
+  for (size_t i = 0; i < ExpertTensors::kNames.size(); ++i) {
+    all.push_back(
+        {.parameter = store.Find(expert)->all[i],
+         .mean = store.Moment(expert, 0).all[i],
+         .variance = store.Moment(expert, 1).all[i],
+         .steps = store.Steps(expert).select(0, static_cast<int64_t>(i))});
   }
   return all;
 }
@@ -83,10 +95,23 @@ Trainer::Trainer(const TrainOptions& options, TextCorpus corpus, Agent& agent)
       corpus_(std::move(corpus)),
       agent_(agent),
       model_(ModelOf(options), agent),
-      replicated_(model_->ReplicatedParameters()),
-      bucket_(replicated_),
-      adam_(AllParameters(model_), options.lr) {
+      replicated_(WithFreshState(model_->ReplicatedParameters())),
+      bucket_(model_->ReplicatedParameters()),
+      mover_(agent, model_->moe_layers()) {
+  GatherParameters();
   RouteAsAsked();
+}
+
+void Trainer::GatherParameters() {
+  parameters_ = replicated_;
+  for (MoeLayer moe : model_->moe_layers()) {
+    const ExpertStore& store = moe->experts();
+    for (const ExpertId expert : store.home_experts()) {
+      for (AdamParameter& parameter : ParametersOf(store, expert)) {
+        parameters_.push_back(std::move(parameter));
+      }
+    }
+  }
 }
 
 absl::StatusOr<StepRecord> Trainer::Step(int64_t iteration, int64_t batch) {
@@ -99,12 +124,14 @@ absl::StatusOr<StepRecord> Trainer::Step(int64_t iteration, int64_t batch) {
   try {
     const float share = ForwardBackward(Batch(batch));
     BMOE_ASSIGN_OR_RETURN(record.loss, bucket_.Sum(share, transport));
-    adam_.Step();
+    AdamStep(parameters_, options_.lr);
     ZeroGradients();
   } catch (const c10::Error& error) {
     return absl::UnavailableError(error.what_without_backtrace());
   }
-  BMOE_RETURN_IF_ERROR(GatherFigures(MeasuredSince(counters, cpu), record));
+  WorkerFigures figures = MeasuredSince(counters, cpu);
+  BMOE_RETURN_IF_ERROR(MoveExperts(figures));
+  BMOE_RETURN_IF_ERROR(GatherFigures(figures, record));
   // All workers have just met, so that one clock is as good as another.
   record.step_ms = absl::ToDoubleMilliseconds(clock_.Now() - start);
   return record;
@@ -143,10 +170,19 @@ float Trainer::ForwardBackward(const torch::Tensor& bytes) {
 
 void Trainer::ZeroGradients() {
   bucket_.Zero();
-  const auto& parameters = adam_.parameters();
-  for (size_t i = replicated_.size(); i < parameters.size(); ++i) {
-    parameters[i].mutable_grad().zero_();
+  for (size_t i = replicated_.size(); i < parameters_.size(); ++i) {
+    parameters_[i].parameter.mutable_grad().zero_();
   }
+}
+
+absl::Status Trainer::MoveExperts(WorkerFigures& figures) {
+  BMOE_ASSIGN_OR_RETURN(const MoveReport report, mover_.MoveExperts());
+  if (report.moves > 0) GatherParameters();
+  figures.moves = report.moves;
+  figures.moves_refused = report.refused;
+  figures.move_bytes = report.bytes_sent;
+  figures.move_us = absl::ToDoubleMicroseconds(report.elapsed);
+  return absl::OkStatus();
 }
 
 WorkerFigures Trainer::MeasuredSince(const AgentCounters& before,
@@ -207,29 +243,28 @@ void Trainer::RouteAsAsked() {
 absl::StatusOr<Trainer::Digests> Trainer::StateDigests() {
   StateTensors parameters;
   StateTensors optimizer;
-  const auto states_of = [this](size_t i) {
-    const Adam::State& state = adam_.states()[i];
-    return std::vector<torch::Tensor>{state.mean, state.variance, state.steps};
-  };
-  size_t next = 0;
-  for (; next < replicated_.size(); ++next) {
-    parameters.replicated.push_back(replicated_[next]);
-    for (const auto& tensor : states_of(next)) {
-      optimizer.replicated.push_back(tensor);
+  const auto add = [](const AdamParameter& of,
+                      std::vector<torch::Tensor>& values,
+                      std::vector<torch::Tensor>& states) {
+    values.push_back(of.parameter);
+    for (const auto& state : {of.mean, of.variance, of.steps}) {
+      states.push_back(state);
     }
+  };
+  for (const AdamParameter& of : replicated_) {
+    add(of, parameters.replicated, optimizer.replicated);
   }
   for (MoeLayer moe : model_->moe_layers()) {
-    for (const ExpertId expert : moe->experts().home_experts()) {
-      const size_t key = moe->experts().layer().index() *
-                             static_cast<size_t>(options_.experts) +
-                         expert.index();
+    const ExpertStore& store = moe->experts();
+    for (const ExpertId expert : store.home_experts()) {
+      const size_t key =
+          store.layer().index() * static_cast<size_t>(options_.experts) +
+          expert.index();
       parameters.experts.push_back({key, {}});
       optimizer.experts.push_back({key, {}});
-      for (size_t i = 0; i < ExpertTensors::kNames.size(); ++i, ++next) {
-        parameters.experts.back().second.push_back(adam_.parameters()[next]);
-        for (const auto& tensor : states_of(next)) {
-          optimizer.experts.back().second.push_back(tensor);
-        }
+      for (const AdamParameter& of : ParametersOf(store, expert)) {
+        add(of, parameters.experts.back().second,
+            optimizer.experts.back().second);
       }
     }
   }
@@ -248,36 +283,33 @@ absl::StatusOr<Trainer::Digests> Trainer::StateDigests() {
 Trainer::State Trainer::CopyState() const {
   const torch::NoGradGuard no_grad;
   State state;
-  for (const torch::Tensor& parameter : adam_.parameters()) {
-    state.parameters.push_back(parameter.detach().clone());
-  }
-  for (const Adam::State& of : adam_.states()) {
-    state.optimizer.push_back(
-        {of.mean.clone(), of.variance.clone(), of.steps.clone()});
+  state.placement = mover_.CurrentPlacement();
+  for (const AdamParameter& of : parameters_) {
+    state.parameters.push_back({.parameter = of.parameter.detach().clone(),
+                                .mean = of.mean.clone(),
+                                .variance = of.variance.clone(),
+                                .steps = of.steps.clone()});
   }
   return state;
 }
 
-void Trainer::Restore(const State& state) {
+absl::Status Trainer::Restore(const State& state) {
+  BMOE_RETURN_IF_ERROR(mover_.RestorePlacement(state.placement).status());
+  GatherParameters();
   const torch::NoGradGuard no_grad;
   for (size_t i = 0; i < state.parameters.size(); ++i) {
-    torch::Tensor parameter = adam_.parameters()[i];
-    parameter.copy_(state.parameters[i]);
-    Adam::State of = adam_.states()[i];
-    of.mean.copy_(state.optimizer[i].mean);
-    of.variance.copy_(state.optimizer[i].variance);
-    of.steps.copy_(state.optimizer[i].steps);
+    parameters_[i].parameter.copy_(state.parameters[i].parameter);
+    parameters_[i].mean.copy_(state.parameters[i].mean);
+    parameters_[i].variance.copy_(state.parameters[i].variance);
+    parameters_[i].steps.copy_(state.parameters[i].steps);
   }
+  return absl::OkStatus();
 }
 
 int64_t Trainer::PeakExpertBytes() const {
   int64_t bytes = 0;
   for (MoeLayer moe : model_->moe_layers()) {
-    const ExpertStore& store = moe->experts();
-    // Two moments per parameter.
-    bytes += store.allocated_bytes() +
-             2 * store.shape().bytes() *
-                 static_cast<int64_t>(store.home_experts().size());
+    bytes += moe->experts().allocated_bytes();
   }
   return bytes;
 }

@@ -10,7 +10,9 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "common/clock.h"
+#include "common/planning/job_placement.h"
 #include "worker/agent/agent.h"
+#include "worker/moe/expert_mover.h"
 #include "worker/train/adam.h"
 #include "worker/train/gradient_bucket.h"
 #include "worker/train/moe_gpt.h"
@@ -24,13 +26,13 @@ namespace balancemoe::worker {
 // One worker's model, optimizer and data, and the training step. Experts are
 // parallel, all else is replicated. Every worker of a run makes the same calls
 // in the same order, each from one thread of its own; all but the constructor
-// are collectives.
+// and CopyState are collectives.
 class Trainer {
  public:
-  // A worker's parameters and optimizer state, copied.
+  // What a worker holds, copied, and where all experts lived.
   struct State {
-    std::vector<torch::Tensor> parameters;
-    std::vector<Adam::State> optimizer;
+    JobPlacement placement;
+    std::vector<AdamParameter> parameters;
   };
   struct Digests {
     Sha256Digest parameters;
@@ -57,7 +59,10 @@ class Trainer {
   absl::StatusOr<Digests> StateDigests();
 
   State CopyState() const;
-  void Restore(const State& state);
+  // Moves experts back where that is needed.
+  //
+  // Errors: those of ExpertMover::RestorePlacement.
+  absl::Status Restore(const State& state);
 
   // Of parameters, gradients and optimizer state of experts, at most ever.
   int64_t PeakExpertBytes() const;
@@ -72,6 +77,10 @@ class Trainer {
   // Returns this worker's share of the loss.
   float ForwardBackward(const torch::Tensor& bytes);
   void ZeroGradients();
+  // Moves experts as planned, and counts it.
+  absl::Status MoveExperts(WorkerFigures& figures);
+  // Asks the layers for the experts that live here now.
+  void GatherParameters();
   WorkerFigures MeasuredSince(const AgentCounters& before,
                               absl::Duration cpu_before) const;
   absl::Status GatherFigures(const WorkerFigures& mine, StepRecord& record);
@@ -83,11 +92,11 @@ class Trainer {
   const SteadyClock clock_;
 
   MoeGpt model_;
-  // Of `adam_`, the first are replicated, the others the experts that live
-  // here.
-  std::vector<torch::Tensor> replicated_;
+  std::vector<AdamParameter> replicated_;
   GradientBucket bucket_;
-  Adam adam_;
+  ExpertMover mover_;
+  // The replicated ones, then those of the experts that live here.
+  std::vector<AdamParameter> parameters_;
 };
 
 }  // namespace balancemoe::worker

@@ -52,6 +52,7 @@ absl::StatusOr<Report> TrainOneWorker(const TrainOptions& options, int32_t rank,
   local.experts_per_layer = options.experts;
   local.expert_bytes = ExpertShape{options.hidden, options.ffn}.bytes();
   local.spare_slots = options.spare_slots;
+  local.moves_experts = true;
   local.policy = options.policy;
   BMOE_ASSIGN_OR_RETURN(const std::unique_ptr<Agent> agent,
                         LocalAgent::Create(local, std::move(transport)));
@@ -152,6 +153,53 @@ INSTANTIATE_TEST_SUITE_P(
                          Imbalanced(OddSizes(), 2.1)},
         SameLearningCase{"TheGatesOwnChoice", 2, Skewed()}),
     [](const auto& test_case) { return test_case.param.name; });
+
+// Learning is the same to the bit when experts change their homes, with their
+// optimizer state, again and again.
+struct MovesCase {
+  std::string policy;
+  int32_t workers;
+  TrainOptions options;
+};
+
+class MovesTest : public ::testing::TestWithParam<MovesCase> {};
+
+TEST_P(MovesTest, ChangeNoBitOfLossesParametersOrOptimizer) {
+  TrainOptions options = GetParam().options;
+  options.steps = 20;
+  options.policy = "static";
+  const Report stayed = Train(options, GetParam().workers);
+  options.policy = GetParam().policy;
+  const Report moved = Train(options, GetParam().workers);
+
+  ASSERT_TRUE(stayed.is_object() && moved.is_object());
+  EXPECT_EQ(stayed["moves"], 0);
+  EXPECT_GE(moved["moves"], 4);
+  EXPECT_EQ(moved["moves_refused"], 0);
+  EXPECT_EQ(stayed["loss"], moved["loss"]);
+  EXPECT_EQ(stayed["parameters_sha256"], moved["parameters_sha256"]);
+  EXPECT_EQ(stayed["optimizer_sha256"], moved["optimizer_sha256"]);
+}
+
+TrainOptions TopOne(TrainOptions options) {
+  options.top_k = 1;
+  return options;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, MovesTest,
+    ::testing::Values(
+        MovesCase{"pairwise-moves", 2, Skewed()},
+        MovesCase{"pairwise-moves", 4, Skewed()},
+        MovesCase{"pairwise-moves", 3, Imbalanced(OddSizes(), 2.1)},
+        MovesCase{"pairwise-moves", 2, TopOne(Imbalanced(SmallModel(), 1.6))},
+        MovesCase{"pairwise-dp", 2, Skewed()},
+        MovesCase{"pairwise-dp", 4, Skewed()}),
+    [](const auto& test_case) {
+      const MovesCase& of = test_case.param;
+      return absl::StrCat(of.policy == "pairwise-dp" ? "Dp" : "Pairwise",
+                          of.workers, "Workers", "Top", of.options.top_k);
+    });
 
 class SplitExpertsTest : public ::testing::TestWithParam<std::string> {};
 

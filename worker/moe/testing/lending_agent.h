@@ -43,6 +43,9 @@ class LendingAgent final : public Agent {
     chosen.plan = PlanId(plan.lends.empty() ? 0 : 1);
     return chosen;
   }
+  void CommitMoves(const std::vector<LayerMoves>& moves) override {
+    agent_->CommitMoves(moves);
+  }
   void ReportOutcome(LayerId layer, const LayerTimes& times) override {
     outcomes_.emplace_back(layer, times);
   }

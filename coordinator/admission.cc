@@ -115,7 +115,8 @@ absl::StatusOr<Registration> DecodeRegistration(
                       .spare_slots = request.spare_slots(),
                       .incarnation = Incarnation(request.worker_incarnation()),
                       .generation = Generation(request.generation()),
-                      .placement = std::move(placement)};
+                      .placement = std::move(placement),
+                      .ends_steps = request.ends_steps()};
 }
 
 }  // namespace balancemoe::coordinator

@@ -30,7 +30,7 @@ constexpr absl::string_view kValidateConfig = "--validate-config";
 // parse.
 struct FlagValues {
   CoordinatorOptions options;
-  std::string policy = "pairwise";
+  std::string policy = options.jobs.default_policy.name;
   int64_t report_deadline_ms = 50;
   int64_t heartbeat_interval_ms = 1000;
   int64_t lease_ms = 10'000;

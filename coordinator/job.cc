@@ -39,6 +39,7 @@ absl::StatusOr<v1::RegisterResponse> Job::Admit(
 absl::Status Job::BeginRunIfNeeded(const Registration& registration,
                                    const std::string& policy) {
   PolicyChoice choice = environment_.options.default_policy;
+  if (!registration.ends_steps) choice = WithinSteps(choice);
   if (!policy.empty()) {
     BMOE_ASSIGN_OR_RETURN(choice, ParsePolicyChoice(policy));
   }

@@ -24,8 +24,9 @@ struct JobOptions {
   AdmissionLimits limits;
   RendezvousKeys::Limits rendezvous;
   IterationGather::Options gather;
-  // Of jobs that wish for none.
-  PolicyChoice default_policy;
+  // Of jobs that wish for none; in a job that does not say when its steps end,
+  // what WithinSteps makes of it.
+  PolicyChoice default_policy = {"adaptive", "hybrid"};
   absl::Duration heartbeat_interval = absl::Seconds(1);
   // How long a worker may be silent.
   absl::Duration lease = absl::Seconds(10);

@@ -83,12 +83,46 @@ absl::StatusOr<PlanCycle::ReportState> PlanCycle::TakeReport(
   const ReportState state = outcome.complete.empty() && !missed_last_
                                 ? ReportState::kWaiting
                                 : ReportState::kDone;
-  for (CompleteGather& complete : outcome.complete) {
+  for (const CompleteGather& complete : outcome.complete) {
     metrics_.gather_duration->Observe(
         absl::ToDoubleSeconds(now - complete.opened));
+  }
+  if (PlanAhead(outcome.complete, generation, push)) return state;
+  for (CompleteGather& complete : outcome.complete) {
     PushPlan(std::move(complete), generation, push);
   }
   return state;
+}
+
+bool PlanCycle::PlanAhead(const std::vector<CompleteGather>& gathers,
+                          Generation generation, Push push) {
+  if (gathers.empty()) return false;
+  const PolicyChoice& choice = schedule_.At(gathers.front().iteration);
+  if (choice.plans_inline()) return false;
+  const bool known = std::all_of(
+      gathers.begin(), gathers.end(), [&](const CompleteGather& gather) {
+        return gather.placement_version == planner_.placement_version();
+      });
+  // Nobody waits, so that nobody has to be told that there is no plan.
+  if (static_cast<int32_t>(gathers.size()) != shape_.layers || !known) {
+    return true;
+  }
+  missed_last_ = false;
+  const absl::Time began = environment_.clock.Now();
+  const auto planned = planner_.DecideStep(choice, generation, gathers);
+  const absl::Time decided = environment_.clock.Now();
+  if (!planned.has_value()) return true;
+  v1::SessionResponse message;
+  message.mutable_step_plan()->set_plan(EncodeStepPlan(planned->plan));
+  push(Encode(Outbound::Kind::kStepPlan, LayerId(0), message));
+
+  metrics_.solve_duration->Observe(absl::ToDoubleSeconds(decided - began));
+  metrics_.push_duration->Observe(
+      absl::ToDoubleSeconds(environment_.clock.Now() - decided));
+  for (const LayerPlan& plan : planned->plan.layers) CountTransfers(plan);
+  metrics_.imbalance["before"].Set(planned->imbalance_before);
+  metrics_.imbalance["after_predicted"].Set(planned->imbalance_after);
+  return true;
 }
 
 void PlanCycle::PushPlan(CompleteGather gather, Generation generation,
@@ -118,8 +152,14 @@ void PlanCycle::PushPlan(CompleteGather gather, Generation generation,
   metrics_.solve_duration->Observe(absl::ToDoubleSeconds(decided - began));
   metrics_.push_duration->Observe(
       absl::ToDoubleSeconds(environment_.clock.Now() - decided));
-  const auto lends = static_cast<double>(plan.decision.lends.size());
-  const auto moves = static_cast<double>(plan.decision.moves.size());
+  CountTransfers(plan.decision);
+  metrics_.imbalance["before"].Set(planned.imbalance_before);
+  metrics_.imbalance["after_predicted"].Set(planned.imbalance_after);
+}
+
+void PlanCycle::CountTransfers(const LayerPlan& plan) {
+  const auto lends = static_cast<double>(plan.lends.size());
+  const auto moves = static_cast<double>(plan.moves.size());
   metrics_.plan_transfers->Increment(lends + moves);
   // A move takes the parameters again at the end of its step, with what the
   // optimizer keeps.
@@ -128,8 +168,6 @@ void PlanCycle::PushPlan(CompleteGather gather, Generation generation,
       lends * expert_bytes +
       moves *
           (2 * expert_bytes + static_cast<double>(planner_.optimizer_bytes())));
-  metrics_.imbalance["before"].Set(planned.imbalance_before);
-  metrics_.imbalance["after_predicted"].Set(planned.imbalance_after);
 }
 
 void PlanCycle::PushMissed(const MissedGather& missed, Push push) {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
@@ -90,7 +91,11 @@ class PlanCycle {
   const PolicySchedule& schedule() const { return schedule_; }
 
  private:
+  // Whether it was all layers of an iteration that is planned ahead.
+  bool PlanAhead(const std::vector<CompleteGather>& gathers,
+                 Generation generation, Push push);
   void PushPlan(CompleteGather gather, Generation generation, Push push);
+  void CountTransfers(const LayerPlan& plan);
   void PushMissed(const MissedGather& missed, Push push);
 
   const JobEnvironment& environment_;

@@ -117,6 +117,14 @@ absl::Status ValidatePlan(const LayerPlan& plan,
   return ValidateSlots(plan.lends, spare_slots);
 }
 
+std::vector<Replica> ReplicasOf(const LayerPlan& plan) {
+  std::vector<Replica> replicas;
+  for (const Lend& lend : plan.lends)
+    replicas.push_back({lend.expert, lend.to});
+  std::sort(replicas.begin(), replicas.end());
+  return replicas;
+}
+
 std::vector<WorkerRank> HomesAfter(absl::Span<const WorkerRank> home_of_expert,
                                    absl::Span<const Move> moves) {
   std::vector<WorkerRank> homes(home_of_expert.begin(), home_of_expert.end());

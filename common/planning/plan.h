@@ -119,6 +119,9 @@ absl::Status ValidatePlan(const LayerPlan& plan,
                           absl::Span<const WorkerRank> home_of_expert,
                           absl::Span<const int32_t> spare_slots);
 
+// What the plan's lends put in place, rising.
+std::vector<Replica> ReplicasOf(const LayerPlan& plan);
+
 // Homes after `moves`, [E].
 std::vector<WorkerRank> HomesAfter(absl::Span<const WorkerRank> home_of_expert,
                                    absl::Span<const Move> moves);

@@ -25,9 +25,7 @@ class PoliciesTest : public testing::TestWithParam<std::string> {
  protected:
   PoliciesTest() : policy_(MakePolicy(Choice())) {}
 
-  static PolicyChoice Choice() {
-    return *ParsePolicyChoice(GetParam(), PolicyUse::kReplay);
-  }
+  static PolicyChoice Choice() { return *ParsePolicyChoice(GetParam()); }
 
   LayerSnapshot Next() {
     return NextWithPast(generator_, static_cast<int32_t>(generator_.Draw(1, 9)),
@@ -149,8 +147,7 @@ TEST_P(PoliciesTest, NoTokensAtAllAreNoTrouble) {
               IsOk());
 }
 
-INSTANTIATE_TEST_SUITE_P(All, PoliciesTest,
-                         testing::ValuesIn(PolicyNames(PolicyUse::kReplay)),
+INSTANTIATE_TEST_SUITE_P(All, PoliciesTest, testing::ValuesIn(PolicyNames()),
                          [](const auto& test_case) {
                            std::string name = test_case.param;
                            std::replace(name.begin(), name.end(), '-', '_');

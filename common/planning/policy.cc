@@ -34,13 +34,6 @@ struct PolicyEntry {
                                   const PolicyOptions& options);
 };
 
-// What workers would have to be able to do, for plans of this policy in this
-// mode; empty: they can carry them out.
-absl::string_view Missing(const PolicyEntry& entry, absl::string_view mode) {
-  if (entry.traits.planner == Planner::kNobody) return "";
-  return mode == kInline ? "" : "plans made ahead";
-}
-
 template <typename T>
 std::unique_ptr<Policy> Make(const PolicyChoice&, const PolicyOptions&) {
   return std::make_unique<T>();
@@ -126,8 +119,7 @@ std::string PolicyChoice::ToString() const {
   return absl::StrCat(name, "@", mode);
 }
 
-absl::StatusOr<PolicyChoice> ParsePolicyChoice(absl::string_view text,
-                                               PolicyUse use) {
+absl::StatusOr<PolicyChoice> ParsePolicyChoice(absl::string_view text) {
   const std::pair<absl::string_view, absl::string_view> parts =
       absl::StrSplit(text, absl::MaxSplits('@', 1));
   const absl::string_view name = parts.first;
@@ -135,7 +127,7 @@ absl::StatusOr<PolicyChoice> ParsePolicyChoice(absl::string_view text,
   if (entry == nullptr) {
     return absl::InvalidArgumentError(
         absl::StrCat("policy \"", text, "\": there is no policy \"", name,
-                     "\"; there are ", absl::StrJoin(PolicyNames(use), ", ")));
+                     "\"; there are ", absl::StrJoin(PolicyNames(), ", ")));
   }
   const std::vector<absl::string_view>& modes = entry->traits.modes;
   const absl::string_view mode =
@@ -150,13 +142,14 @@ absl::StatusOr<PolicyChoice> ParsePolicyChoice(absl::string_view text,
         absl::StrCat("policy \"", text, "\": ", name, " cannot run in mode ",
                      mode, ", only ", absl::StrJoin(modes, ", ")));
   }
-  if (use == PolicyUse::kTraining && !Missing(*entry, mode).empty()) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        "policy \"", text, "\": workers cannot carry out ",
-        Missing(*entry, mode), " yet, only replay can; they can carry out ",
-        absl::StrJoin(PolicyNames(use), ", ")));
-  }
   return PolicyChoice{std::string(name), std::string(mode)};
+}
+
+PolicyChoice WithinSteps(const PolicyChoice& choice) {
+  const auto& modes = TraitsOf(choice.name).modes;
+  const bool can =
+      std::find(modes.begin(), modes.end(), kInline) != modes.end();
+  return can ? PolicyChoice{choice.name, std::string(kInline)} : choice;
 }
 
 std::unique_ptr<Policy> MakePolicy(const PolicyChoice& choice,
@@ -172,18 +165,10 @@ const PolicyTraits& TraitsOf(absl::string_view name) {
   return entry->traits;
 }
 
-std::vector<std::string> PolicyNames(PolicyUse use) {
+std::vector<std::string> PolicyNames() {
   std::vector<std::string> names;
   for (const PolicyEntry& entry : Policies()) {
-    const std::vector<absl::string_view>& modes = entry.traits.modes;
-    const auto usable =
-        std::find_if(modes.begin(), modes.end(), [&](absl::string_view mode) {
-          return use == PolicyUse::kReplay || Missing(entry, mode).empty();
-        });
-    if (usable == modes.end()) continue;
-    names.push_back(usable == modes.begin()
-                        ? std::string(entry.traits.name)
-                        : absl::StrCat(entry.traits.name, "@", *usable));
+    names.emplace_back(entry.traits.name);
   }
   return names;
 }

@@ -34,17 +34,13 @@ struct PolicyChoice {
   std::string name;
   std::string mode;
 
+  // From an iteration's exact counts, while its workers wait.
+  bool plans_inline() const { return mode == "inline"; }
+  // Ahead, with lends that every worker adds from the exact counts.
+  bool tops_up() const { return mode == "hybrid"; }
   // "name@mode"
   std::string ToString() const;
   bool operator==(const PolicyChoice&) const = default;
-};
-
-// Where plans go.
-enum class PolicyUse {
-  // To workers, who must be able to carry them out.
-  kTraining,
-  // To the timing rule alone.
-  kReplay,
 };
 
 // Who plans, and so what planning costs on the critical path of inline mode.
@@ -84,21 +80,22 @@ struct PolicyOptions {
 // Parses "name" or "name@mode"; without a mode, the policy's own.
 //
 // Errors: InvalidArgument, listing what there is, for an unknown policy or
-// mode; FailedPrecondition for a mode that the policy cannot run in, or plans
-// that workers cannot carry out yet, naming what is missing.
-absl::StatusOr<PolicyChoice> ParsePolicyChoice(
-    absl::string_view text, PolicyUse use = PolicyUse::kTraining);
+// mode; FailedPrecondition for a mode that the policy cannot run in.
+absl::StatusOr<PolicyChoice> ParsePolicyChoice(absl::string_view text);
+
+// What comes nearest to `choice` in a job that does not say when its steps end:
+// plans made inline, where the policy can.
+PolicyChoice WithinSteps(const PolicyChoice& choice);
 
 // `choice` must come from ParsePolicyChoice.
 std::unique_ptr<Policy> MakePolicy(const PolicyChoice& choice,
                                    const PolicyOptions& options = {});
 
-// `name` must be one of PolicyNames(PolicyUse::kReplay).
+// `name` must be one of PolicyNames().
 const PolicyTraits& TraitsOf(absl::string_view name);
 
-// What ParsePolicyChoice takes for this use, sorted: names, with a mode where
-// the policy's own cannot be used.
-std::vector<std::string> PolicyNames(PolicyUse use = PolicyUse::kTraining);
+// Sorted.
+std::vector<std::string> PolicyNames();
 
 }  // namespace balancemoe
 

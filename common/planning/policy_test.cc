@@ -3,52 +3,27 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "tests/fixtures/status_matchers.h"
 
 namespace balancemoe {
 namespace {
 
-using ::testing::Contains;
-using ::testing::ElementsAre;
-using ::testing::HasSubstr;
-
-constexpr char kTrainable[] =
-    "adaptive@inline, fastermoe, fastermoe-paper, llep, pairwise, pairwise-dp, "
-    "pairwise-moves, static, ultraep";
-
-TEST(PolicyTest, PoliciesThatPlanInlineTrain) {
-  EXPECT_THAT(PolicyNames(),
-              ElementsAre("adaptive@inline", "fastermoe", "fastermoe-paper",
-                          "llep", "pairwise", "pairwise-dp", "pairwise-moves",
-                          "static", "ultraep"));
-}
+constexpr char kAll[] =
+    "adaptive, eplb, fastermoe, fastermoe-paper, llep, pairwise, pairwise-dp, "
+    "pairwise-moves, smartmoe, static, ultraep";
 
 TEST(PolicyTest, EveryNameMakesItsPolicy) {
-  for (const std::string& name : PolicyNames()) {
-    const absl::StatusOr<PolicyChoice> choice = ParsePolicyChoice(name);
+  const std::vector<std::string> names = PolicyNames();
 
-    ASSERT_THAT(choice, IsOk());
-    EXPECT_EQ(MakePolicy(*choice)->name(), choice->name);
-    EXPECT_EQ(choice->mode, "inline");
-  }
-}
-
-TEST(PolicyTest, ReplayKnowsEveryPolicyThatTrains) {
-  const std::vector<std::string> names = PolicyNames(PolicyUse::kReplay);
-
-  EXPECT_TRUE(std::is_sorted(names.begin(), names.end()));
-  for (const std::string& name : PolicyNames(PolicyUse::kTraining)) {
-    EXPECT_THAT(names, Contains(ParsePolicyChoice(name)->name));
-  }
+  EXPECT_EQ(absl::StrJoin(names, ", "), kAll);
   for (const std::string& name : names) {
-    const absl::StatusOr<PolicyChoice> choice =
-        ParsePolicyChoice(name, PolicyUse::kReplay);
+    const absl::StatusOr<PolicyChoice> choice = ParsePolicyChoice(name);
 
     ASSERT_THAT(choice, IsOk());
     EXPECT_EQ(MakePolicy(*choice)->name(), name);
@@ -74,6 +49,12 @@ TEST(PolicyTest, TraitsSayWhoPlansAndWithHowManySlots) {
   EXPECT_EQ(TraitsOf("static").slots, 0);
 }
 
+TEST(PolicyTest, WithinStepsPlansInlineWhereThePolicyCan) {
+  EXPECT_EQ(WithinSteps({"adaptive", "hybrid"}).ToString(), "adaptive@inline");
+  EXPECT_EQ(WithinSteps({"pairwise", "inline"}).ToString(), "pairwise@inline");
+  EXPECT_EQ(WithinSteps({"smartmoe", "ahead"}).ToString(), "smartmoe@ahead");
+}
+
 TEST(PolicyTest, NameAloneRunsInThePolicysOwnMode) {
   EXPECT_EQ(ParsePolicyChoice("pairwise")->ToString(), "pairwise@inline");
 }
@@ -91,7 +72,7 @@ TEST(PolicyTest, UnknownNameIsRefusedWithTheKnownOnes) {
               IsStatus(absl::StatusCode::kInvalidArgument,
                        absl::StrCat("policy \"pairwize@inline\": there is no "
                                     "policy \"pairwize\"; there are ",
-                                    kTrainable)));
+                                    kAll)));
 }
 
 TEST(PolicyTest, EmptyNameIsRefused) {
@@ -99,7 +80,7 @@ TEST(PolicyTest, EmptyNameIsRefused) {
               IsStatus(absl::StatusCode::kInvalidArgument,
                        absl::StrCat("policy \"\": there is no policy \"\"; "
                                     "there are ",
-                                    kTrainable)));
+                                    kAll)));
 }
 
 TEST(PolicyTest, UnknownModeIsRefusedWithTheKnownOnes) {
@@ -108,21 +89,6 @@ TEST(PolicyTest, UnknownModeIsRefusedWithTheKnownOnes) {
         ParsePolicyChoice(text),
         IsStatus(absl::StatusCode::kInvalidArgument,
                  ::testing::EndsWith("\"; there are ahead, hybrid, inline")));
-  }
-}
-
-TEST(PolicyTest, PlansThatWorkersCannotCarryOutAreRefusedWithWhatIsMissing) {
-  EXPECT_THAT(
-      ParsePolicyChoice("adaptive"),
-      IsStatus(absl::StatusCode::kFailedPrecondition,
-               absl::StrCat("policy \"adaptive\": workers cannot carry out "
-                            "plans made ahead yet, only replay can; they can "
-                            "carry out ",
-                            kTrainable)));
-  for (const char* ahead : {"adaptive@ahead", "eplb", "smartmoe"}) {
-    EXPECT_THAT(ParsePolicyChoice(ahead),
-                IsStatus(absl::StatusCode::kFailedPrecondition,
-                         HasSubstr("cannot carry out plans made ahead yet")));
   }
 }
 

@@ -82,8 +82,7 @@ absl::StatusOr<std::vector<PolicyChoice>> ParsePolicies(
   for (const std::string& name : options.policies) {
     const std::string text =
         options.mode == kNative ? name : absl::StrCat(name, "@", options.mode);
-    BMOE_ASSIGN_OR_RETURN(PolicyChoice choice,
-                          ParsePolicyChoice(text, PolicyUse::kReplay));
+    BMOE_ASSIGN_OR_RETURN(PolicyChoice choice, ParsePolicyChoice(text));
     choices.push_back(std::move(choice));
   }
   return choices;

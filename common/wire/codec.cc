@@ -68,6 +68,59 @@ absl::Status CheckLengths(const v1::Plan& proto) {
   return absl::OkStatus();
 }
 
+void EncodeDecision(const LayerPlan& decision, v1::Plan& proto) {
+  for (const Move& move : decision.moves) {
+    proto.add_move_expert(move.expert.value());
+    proto.add_move_from(move.from.value());
+    proto.add_move_to(move.to.value());
+  }
+  for (const Lend& lend : decision.lends) {
+    proto.add_lend_expert(lend.expert.value());
+    proto.add_lend_from(lend.from.value());
+    proto.add_lend_to(lend.to.value());
+  }
+  if (!LendsOnlyWholeExperts(decision)) {
+    for (const Lend& lend : decision.lends) proto.add_lend_tokens(lend.tokens);
+  }
+  proto.set_split(ToProto(decision.split));
+  proto.set_predicted_before_us(decision.predicted_before_us);
+  proto.set_predicted_after_us(decision.predicted_after_us);
+  proto.set_reason(decision.reason);
+}
+
+absl::StatusOr<LayerPlan> DecodeDecision(const v1::Plan& proto) {
+  BMOE_RETURN_IF_ERROR(CheckLengths(proto));
+  LayerPlan decision;
+  BMOE_ASSIGN_OR_RETURN(decision.split, FromProto(proto.split()));
+  for (int i = 0; i < proto.move_expert_size(); ++i) {
+    decision.moves.push_back({ExpertId(proto.move_expert(i)),
+                              WorkerRank(proto.move_from(i)),
+                              WorkerRank(proto.move_to(i))});
+  }
+  const int lends = proto.lend_expert_size();
+  decision.lends.reserve(static_cast<size_t>(lends));
+  for (int i = 0; i < lends; ++i) {
+    decision.lends.push_back(
+        {ExpertId(proto.lend_expert(i)), WorkerRank(proto.lend_from(i)),
+         WorkerRank(proto.lend_to(i)),
+         proto.lend_tokens_size() == 0 ? kAllTokens : proto.lend_tokens(i)});
+  }
+  decision.predicted_before_us = proto.predicted_before_us();
+  decision.predicted_after_us = proto.predicted_after_us();
+  decision.reason = proto.reason();
+  return decision;
+}
+
+template <typename Message>
+absl::StatusOr<Message> Parse(absl::string_view bytes, const char* what) {
+  Message proto;
+  if (proto.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
+    return proto;
+  }
+  return absl::InvalidArgumentError(absl::StrCat(
+      "plan: ", bytes.size(), " bytes are not a ", what, " message"));
+}
+
 }  // namespace
 
 std::string EncodePlan(const Plan& plan) {
@@ -78,35 +131,12 @@ std::string EncodePlan(const Plan& plan) {
   proto.set_iteration(plan.iteration.value());
   proto.set_layer(plan.layer.value());
   proto.set_policy(plan.policy);
-  for (const Move& move : plan.decision.moves) {
-    proto.add_move_expert(move.expert.value());
-    proto.add_move_from(move.from.value());
-    proto.add_move_to(move.to.value());
-  }
-  for (const Lend& lend : plan.decision.lends) {
-    proto.add_lend_expert(lend.expert.value());
-    proto.add_lend_from(lend.from.value());
-    proto.add_lend_to(lend.to.value());
-  }
-  if (!LendsOnlyWholeExperts(plan.decision)) {
-    for (const Lend& lend : plan.decision.lends) {
-      proto.add_lend_tokens(lend.tokens);
-    }
-  }
-  proto.set_split(ToProto(plan.decision.split));
-  proto.set_predicted_before_us(plan.decision.predicted_before_us);
-  proto.set_predicted_after_us(plan.decision.predicted_after_us);
-  proto.set_reason(plan.decision.reason);
+  EncodeDecision(plan.decision, proto);
   return proto.SerializeAsString();
 }
 
 absl::StatusOr<Plan> DecodePlan(absl::string_view bytes) {
-  v1::Plan proto;
-  if (!proto.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("plan: ", bytes.size(), " bytes are not a Plan message"));
-  }
-  BMOE_RETURN_IF_ERROR(CheckLengths(proto));
+  BMOE_ASSIGN_OR_RETURN(const auto proto, Parse<v1::Plan>(bytes, "Plan"));
   Plan plan;
   plan.id = PlanId(proto.plan_id());
   plan.epoch = JobEpoch(proto.job_epoch());
@@ -114,23 +144,40 @@ absl::StatusOr<Plan> DecodePlan(absl::string_view bytes) {
   plan.iteration = Iteration(proto.iteration());
   plan.layer = LayerId(proto.layer());
   plan.policy = proto.policy();
-  BMOE_ASSIGN_OR_RETURN(plan.decision.split, FromProto(proto.split()));
-  for (int i = 0; i < proto.move_expert_size(); ++i) {
-    plan.decision.moves.push_back({ExpertId(proto.move_expert(i)),
-                                   WorkerRank(proto.move_from(i)),
-                                   WorkerRank(proto.move_to(i))});
+  BMOE_ASSIGN_OR_RETURN(plan.decision, DecodeDecision(proto));
+  return plan;
+}
+
+std::string EncodeStepPlan(const StepPlan& plan) {
+  v1::StepPlan proto;
+  proto.set_plan_id(plan.id.value());
+  proto.set_job_epoch(plan.epoch.value());
+  proto.set_generation(plan.generation.value());
+  proto.set_first_iteration(plan.first.value());
+  proto.set_placement_version(plan.placement_version);
+  proto.set_policy(plan.policy);
+  *proto.mutable_cost() = ToProto(plan.cost);
+  for (const LayerPlan& layer : plan.layers) {
+    EncodeDecision(layer, *proto.add_layers());
   }
-  const int lends = proto.lend_expert_size();
-  plan.decision.lends.reserve(static_cast<size_t>(lends));
-  for (int i = 0; i < lends; ++i) {
-    plan.decision.lends.push_back(
-        {ExpertId(proto.lend_expert(i)), WorkerRank(proto.lend_from(i)),
-         WorkerRank(proto.lend_to(i)),
-         proto.lend_tokens_size() == 0 ? kAllTokens : proto.lend_tokens(i)});
+  return proto.SerializeAsString();
+}
+
+absl::StatusOr<StepPlan> DecodeStepPlan(absl::string_view bytes,
+                                        int64_t expert_bytes) {
+  BMOE_ASSIGN_OR_RETURN(const auto proto,
+                        Parse<v1::StepPlan>(bytes, "StepPlan"));
+  StepPlan plan;
+  plan.id = PlanId(proto.plan_id());
+  plan.epoch = JobEpoch(proto.job_epoch());
+  plan.generation = Generation(proto.generation());
+  plan.first = Iteration(proto.first_iteration());
+  plan.placement_version = proto.placement_version();
+  plan.policy = proto.policy();
+  BMOE_ASSIGN_OR_RETURN(plan.cost, FromProto(proto.cost(), expert_bytes));
+  for (const v1::Plan& layer : proto.layers()) {
+    BMOE_ASSIGN_OR_RETURN(plan.layers.emplace_back(), DecodeDecision(layer));
   }
-  plan.decision.predicted_before_us = proto.predicted_before_us();
-  plan.decision.predicted_after_us = proto.predicted_after_us();
-  plan.decision.reason = proto.reason();
   return plan;
 }
 

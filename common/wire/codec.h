@@ -10,6 +10,7 @@
 #include "common/planning/cost_model.h"
 #include "common/planning/job_placement.h"
 #include "common/planning/plan.h"
+#include "common/planning/step_plan.h"
 
 namespace balancemoe {
 
@@ -25,6 +26,13 @@ std::string EncodePlan(const Plan& plan);
 // or an unknown split rule. Whether the transfers fit a placement and the
 // counts is for ValidatePlan and ValidateQuotas.
 absl::StatusOr<Plan> DecodePlan(absl::string_view bytes);
+
+// The canonical bytes of a plan made ahead.
+std::string EncodeStepPlan(const StepPlan& plan);
+// Errors: as DecodePlan, and a cost model that is not valid. `expert_bytes`
+// does not travel.
+absl::StatusOr<StepPlan> DecodeStepPlan(absl::string_view bytes,
+                                        int64_t expert_bytes);
 
 v1::Placement ToProto(const JobPlacement& placement);
 // Errors: InvalidArgument for what is no placement of such a job.

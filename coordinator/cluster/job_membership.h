@@ -42,6 +42,8 @@ struct Registration {
   Generation generation;
   // Where its experts live.
   JobPlacement placement = {};
+  // Whether the job says when its steps end.
+  bool ends_steps = false;
 };
 
 struct Admission {

@@ -1,6 +1,7 @@
 #include "coordinator/session/job_planner.h"
 
 #include <cstddef>
+#include <tuple>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -63,7 +64,8 @@ PlannedLayer JobPlanner::Decide(const PolicyChoice& choice,
                   .layer = gather.layer,
                   .policy = choice.ToString(),
                   .decision = DecideLayer(choice)};
-  ForecastImbalance(planned);
+  std::tie(planned.imbalance_before, planned.imbalance_after) =
+      Imbalance(planned.plan.decision);
   return planned;
 }
 
@@ -99,20 +101,61 @@ std::string JobPlanner::WhoHasNotMeasured() const {
   return reason;
 }
 
-void JobPlanner::ForecastImbalance(PlannedLayer& planned) {
-  const LayerPlan& plan = planned.plan.decision;
+std::pair<double, double> JobPlanner::Imbalance(const LayerPlan& plan) {
   const LayerLoads before(snapshot_.tokens, snapshot_.home_of_expert,
                           snapshot_.node_of_worker);
-  planned.imbalance_before = FindBusiest(before.workers()).times_mean;
-  planned.imbalance_after = planned.imbalance_before;
-  if (plan.empty()) return;
+  const double times_mean = FindBusiest(before.workers()).times_mean;
+  if (plan.empty()) return {times_mean, times_mean};
   const LayerLoads after(snapshot_.tokens,
                          HomesAfter(snapshot_.home_of_expert, plan.moves),
                          snapshot_.node_of_worker);
   const std::vector<Lend> lends = ResolveQuotas(plan, after, splitter_);
   LayerForecaster forecaster(snapshot_.cost);
   forecaster.Time(after, {.lends = lends});
-  planned.imbalance_after = FindBusiest(forecaster.workers()).times_mean;
+  return {times_mean, FindBusiest(forecaster.workers()).times_mean};
+}
+
+std::optional<PlannedStep> JobPlanner::DecideStep(
+    const PolicyChoice& choice, Generation generation,
+    const std::vector<CompleteGather>& gathers) {
+  if (past_policy_ != choice.ToString() || past_.size() != gathers.size()) {
+    past_policy_ = choice.ToString();
+    past_.assign(gathers.size(), {});
+  }
+  last_plan_ = PlanId(last_plan_.value() + 1);
+  PlannedStep planned;
+  planned.plan = {.id = last_plan_,
+                  .epoch = epoch_,
+                  .generation = generation,
+                  .first = Iteration(gathers.front().iteration.value() + 1),
+                  .placement_version = placement_.version,
+                  .policy = choice.ToString(),
+                  .cost = mean_cost_model_.value_or(CostModel()),
+                  .layers = {}};
+  const auto layers = static_cast<double>(gathers.size());
+  planned.imbalance_before = 0;
+  planned.imbalance_after = 0;
+  for (const CompleteGather& gather : gathers) {
+    planned.plan.layers.push_back(DecideLayerAhead(choice, gather));
+    const auto [before, after] = Imbalance(planned.plan.layers.back());
+    planned.imbalance_before += before / layers;
+    planned.imbalance_after += after / layers;
+  }
+  if (!mean_cost_model_.has_value()) return std::nullopt;
+  return planned;
+}
+
+LayerPlan JobPlanner::DecideLayerAhead(const PolicyChoice& choice,
+                                       const CompleteGather& gather) {
+  snapshot_.tokens = gather.tokens;
+  snapshot_.home_of_expert = placement_.home_of_expert[gather.layer.index()];
+  AheadPast& past = past_[gather.layer.index()];
+  const LayerLoads loads(snapshot_.tokens, snapshot_.home_of_expert,
+                         snapshot_.node_of_worker);
+  past.Remember(gather.iteration, loads.tokens_of_expert());
+  if (!mean_cost_model_.has_value()) return {};
+  snapshot_.cost = *mean_cost_model_;
+  return past.Decide(PolicyFor(choice), snapshot_);
 }
 
 }  // namespace balancemoe::coordinator

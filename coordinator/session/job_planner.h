@@ -6,15 +6,18 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/ids.h"
+#include "common/planning/ahead_past.h"
 #include "common/planning/cost_model.h"
 #include "common/planning/job_placement.h"
 #include "common/planning/layer_snapshot.h"
 #include "common/planning/plan.h"
 #include "common/planning/policy.h"
 #include "common/planning/quota_split.h"
+#include "common/planning/step_plan.h"
 #include "coordinator/cluster/job_membership.h"
 #include "coordinator/session/iteration_gather.h"
 
@@ -23,6 +26,14 @@ namespace balancemoe::coordinator {
 struct PlannedLayer {
   Plan plan;
   // Heaviest worker over the mean, of the tokens that each computes.
+  double imbalance_before = 1;
+  double imbalance_after = 1;
+};
+
+struct PlannedStep {
+  StepPlan plan;
+  // As of PlannedLayer, means over the layers, of the iteration that was
+  // reported: without what is in place, and with the new plan.
   double imbalance_before = 1;
   double imbalance_after = 1;
 };
@@ -55,11 +66,21 @@ class JobPlanner {
   PlannedLayer Decide(const PolicyChoice& choice, Generation generation,
                       CompleteGather gather);
 
+  // Plans the iterations after that of `gathers`, one for each layer in order,
+  // by a choice that plans ahead. None while a cost model is missing.
+  std::optional<PlannedStep> DecideStep(
+      const PolicyChoice& choice, Generation generation,
+      const std::vector<CompleteGather>& gathers);
+
  private:
+  LayerPlan DecideLayerAhead(const PolicyChoice& choice,
+                             const CompleteGather& gather);
   const Policy& PolicyFor(const PolicyChoice& choice);
   LayerPlan DecideLayer(const PolicyChoice& choice);
   std::string WhoHasNotMeasured() const;
-  void ForecastImbalance(PlannedLayer& planned);
+  // Heaviest worker over the mean, of the tokens in the snapshot, without the
+  // plan and with it.
+  std::pair<double, double> Imbalance(const LayerPlan& plan);
 
   const JobEpoch epoch_;
   // By rank.
@@ -73,6 +94,9 @@ class JobPlanner {
   LayerSnapshot snapshot_;
   std::map<std::string, std::unique_ptr<Policy>> policy_by_choice_;
   QuotaSplitter splitter_;
+  // [layers], of the policy that made the last plan ahead.
+  std::vector<AheadPast> past_;
+  std::string past_policy_;
   PlanId last_plan_;
 };
 

@@ -17,7 +17,7 @@ using Payload = std::shared_ptr<const std::string>;
 
 // A message on its way to a worker.
 struct Outbound {
-  enum class Kind { kPlan, kHeartbeat, kConfigUpdate, kNotice };
+  enum class Kind { kPlan, kStepPlan, kHeartbeat, kConfigUpdate, kNotice };
 
   Kind kind = Kind::kNotice;
   // For kPlan.

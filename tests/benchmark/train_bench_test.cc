@@ -17,17 +17,19 @@ constexpr char kSmall[] =
 
 // The bench itself refuses to report policies whose losses differ.
 TEST(TrainBenchTest, PrintsOneJsonObjectWithTheKeysOfTheDocumentation) {
-  const BenchResult result = RunBench(
-      std::string(kSmall) + "--policies static,pairwise,balanced -o json");
+  const BenchResult result =
+      RunBench(std::string(kSmall) +
+               "--policies static,smartmoe,adaptive,balanced -o json");
 
   ASSERT_EQ(result.exit_code, 0) << result.standard_error;
   const auto report = nlohmann::json::parse(result.standard_output);
-  ASSERT_EQ(report.at("runs").size(), 3u);
+  ASSERT_EQ(report.at("runs").size(), 4u);
   for (const auto& run : report.at("runs")) {
     EXPECT_GT(run.at("step_ms").at("p50"), 0);
     EXPECT_GT(run.at("moe_layer_ms").at("p50"), 0);
   }
-  for (const char* const policy : {"static", "pairwise", "balanced"}) {
+  for (const char* const policy :
+       {"static", "smartmoe", "adaptive", "balanced"}) {
     EXPECT_GT(report.at("speedup_over_static").at(policy), 0);
     EXPECT_GT(report.at("ratio_to_balanced").at(policy), 0);
   }

@@ -60,7 +60,7 @@ TEST_F(AgentCoordinatorTest, PlansArriveAndAreAgreedOn) {
     EXPECT_GT(round.routings[0].predicted_us, 0);
   }
   EXPECT_EQ(job.Count(&AgentCounters::plans_used), used + 100 * kWorkers);
-  EXPECT_EQ(job.agent(1).policy(), "pairwise@inline");
+  EXPECT_EQ(job.agent(1).policy(), "adaptive@inline");
 }
 
 TEST_F(AgentCoordinatorTest, GlooGroupFormsThroughTheCoordinator) {
@@ -87,7 +87,7 @@ TEST_F(AgentCoordinatorTest, TheJobsPolicyIsTheOneThatItAsksFor) {
 TEST_F(AgentCoordinatorTest, HomesThatChangedArePlannedByAlsoAfterARestart) {
   AgentJob::Options options = JobOptions(kPatient);
   options.policy = "pairwise-moves";
-  options.moves_experts = true;
+  options.ends_steps = true;
   AgentJob job(options);
   ASSERT_THAT(job.Attach(), IsOk());
   const std::vector<WorkerRank> at_first =

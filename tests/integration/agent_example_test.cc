@@ -47,7 +47,7 @@ TEST(AttachExampleTest, PrintsThePlanOfAnIterationOnEveryWorker) {
   for (const Outcome& outcome : outcomes) {
     EXPECT_EQ(outcome.exit_code, 0) << outcome.output;
     EXPECT_THAT(outcome.output,
-                HasSubstr("worker 0 lends expert 0 (1800 tokens) to 1"));
+                HasSubstr("worker 0 lends expert 0 (900 tokens) to 1"));
   }
 }
 

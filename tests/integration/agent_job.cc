@@ -36,7 +36,7 @@ AgentOptions AgentJob::OptionsOf(int32_t rank) {
   options.expert_bytes = options_.expert_bytes;
   options.spare_slots = options_.spare_slots;
   options.policy = options_.policy;
-  options.moves_experts = options_.moves_experts;
+  options.ends_steps = options_.ends_steps;
   options.transport = options_.transport ? options_.transport : hub_.Factory();
   options.plan_deadline = options_.plan_deadline;
   options.attach_timeout = absl::Seconds(30);

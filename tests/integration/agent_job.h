@@ -28,7 +28,7 @@ class AgentJob {
     absl::Duration plan_deadline = absl::Seconds(10);
     std::string policy;
     // Commits what plans move as soon as all workers know it.
-    bool moves_experts = false;
+    bool ends_steps = false;
     // Without one, loopback.
     TransportFactory transport;
   };

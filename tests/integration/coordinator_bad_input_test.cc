@@ -36,6 +36,7 @@ class CoordinatorBadInputTest : public ::testing::Test {
     CoordinatorOptions options;
     options.listen = "127.0.0.1:0";
     options.http_listen = "127.0.0.1:0";
+    options.jobs.default_policy = {"pairwise", "inline"};
     options.jobs.gather.report_deadline = absl::Seconds(20);
     options.jobs.limits.jobs = 3;
     auto server = CoordinatorServer::Start(options);

@@ -259,7 +259,7 @@ TEST_F(CoordinatorSessionTest, PolicyChangesWhileTheJobRuns) {
               HasCode(absl::StatusCode::kNotFound));
   EXPECT_THAT(set_policy("job", "guess", &response),
               IsStatus(absl::StatusCode::kInvalidArgument,
-                       HasSubstr("pairwise-moves, static, ultraep")));
+                       HasSubstr("pairwise-moves, smartmoe")));
   ASSERT_THAT(set_policy("job", "pairwise", &response), IsOk());
   EXPECT_EQ(response.previous_policy(), "static@inline");
   EXPECT_EQ(response.first_iteration(), 5);

@@ -209,11 +209,35 @@ TEST_F(TrainProcessesTest, SplitExpertsLearnTheSameUpToRoundingOverGloo) {
   EXPECT_EQ(split["optimizer_sha256"], threads["optimizer_sha256"]);
 }
 
-TEST_F(TrainProcessesTest, PolicyThatWorkersCannotCarryOutIsRefusedWithWhy) {
-  Watched run(Train({"--steps=2", "--policy=adaptive"}));
+TEST_F(TrainProcessesTest, PlansMadeAheadServeFromTheSecondStepsOnOverGloo) {
+  constexpr int kSteps = 12;
+  const auto alone = Report(Patient(kSteps, "static"));
+  for (const char* policy : {"adaptive", "adaptive@ahead"}) {
+    const auto ahead = Report(Patient(kSteps, policy));
+    // Nobody waits for a plan, so that some steps may go by an older one, or
+    // the first few by none.
+    EXPECT_GE(ahead["plans"]["used"], kSteps) << policy;
+    EXPECT_GE(ahead["lends_in_part"], kSteps) << policy;
+    EXPECT_EQ(ahead["plans"]["late"], 0) << policy;
+    EXPECT_LE(LargestDifference(alone["loss"].get<std::vector<float>>(),
+                                ahead["loss"].get<std::vector<float>>()),
+              1e-5)
+        << policy;
+  }
+}
 
-  EXPECT_EQ(run.Await(), 2);
-  EXPECT_THAT(run.said(), HasSubstr("cannot carry out plans made ahead yet"));
+TEST_F(TrainProcessesTest, ExpertsMoveAndLearnTheSameOverGloo) {
+  constexpr int kSteps = 30;
+  const auto stayed = Report(Patient(kSteps, "static"));
+  for (const char* policy : {"smartmoe", "pairwise-moves", "pairwise-dp"}) {
+    const auto moved = Report(Patient(kSteps, policy));
+    EXPECT_GE(moved["moves"], 2) << policy;
+    EXPECT_EQ(moved["plans"]["refused"], 0) << policy;
+    EXPECT_EQ(stayed["loss_sha256"], moved["loss_sha256"]) << policy;
+    EXPECT_EQ(stayed["parameters_sha256"], moved["parameters_sha256"])
+        << policy;
+    EXPECT_EQ(stayed["optimizer_sha256"], moved["optimizer_sha256"]) << policy;
+  }
 }
 
 TEST_F(TrainProcessesTest, KilledWorkerEndsTheRunAndIsNamed) {

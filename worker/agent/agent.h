@@ -36,8 +36,10 @@ struct AgentOptions {
   int64_t expert_bytes = 0;
   // Experts that this worker can borrow at a time, per layer.
   int32_t spare_slots = 4;
-  // Whether the job carries out moves at the end of each step; see CommitMoves.
-  bool moves_experts = false;
+  // Whether the job calls EndStep at the end of each step and does what it says
+  // (StepTransfers in worker/moe): then plans may be made ahead and move
+  // experts.
+  bool ends_steps = false;
   // "policy@mode"; empty: the coordinator's default.
   std::string policy;
   TransportFactory transport;
@@ -129,11 +131,22 @@ class Agent {
   virtual absl::StatusOr<LayerRouting> PlanLayer(
       LayerId layer, absl::Span<const int64_t> tokens_per_expert) = 0;
 
+  // The step has ended: settles by which plan made ahead the next iteration
+  // goes, if any, and returns the moves that it needs first. A collective, for
+  // jobs with AgentOptions::ends_steps. Never waits for the coordinator.
+  //
+  // Errors: those of the transport.
+  virtual absl::StatusOr<std::vector<LayerMoves>> EndStep() = 0;
+
   // The homes of `moves` have changed, on every worker alike: each holds the
-  // experts that live there now. Between iterations; plans made before are
-  // void. Plans move experts only where AgentOptions::moves_experts says that
-  // the job carries them out and calls this.
+  // experts that live there now. Between iterations; inline plans made before
+  // are void.
   virtual void CommitMoves(const std::vector<LayerMoves>& moves) = 0;
+
+  // The experts that `layer` will borrow in the next iteration by a plan made
+  // ahead, and whose parameters may be sent before its counts are known; tokens
+  // mean nothing. After EndStep and CommitMoves; the same on all workers.
+  virtual std::vector<Lend> PlannedLends(LayerId layer) const = 0;
 
   // Tells the coordinator how the last plan of `layer` went.
   virtual void ReportOutcome(LayerId layer, const LayerTimes& times) = 0;

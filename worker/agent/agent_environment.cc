@@ -113,15 +113,15 @@ absl::StatusOr<AgentOptions> AgentOptionsFromEnvironment() {
   return AgentOptionsFrom([](const char* name) { return std::getenv(name); });
 }
 
-absl::Status CheckMoves(absl::string_view policy, bool moves_experts) {
+absl::Status CheckStepsEnd(absl::string_view policy, bool ends_steps) {
   const auto choice = ParsePolicyChoice(policy);
-  if (moves_experts || !choice.ok() || !TraitsOf(choice->name).moves) {
-    return absl::OkStatus();
-  }
-  return absl::FailedPreconditionError(
-      absl::StrCat("policy ", choice->ToString(),
-                   " moves experts, and this job does not carry that out: "
-                   "moves_experts is false"));
+  if (ends_steps || !choice.ok()) return absl::OkStatus();
+  const bool moves = TraitsOf(choice->name).moves;
+  if (!moves && choice->plans_inline()) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat(
+      "policy ", choice->ToString(), moves ? " moves experts" : " plans ahead",
+      ", which happens between steps, and this job does not say "
+      "when they end: ends_steps is false"));
 }
 
 absl::Status ValidateAgentOptions(const AgentOptions& options) {

@@ -32,9 +32,10 @@ absl::StatusOr<AgentOptions> AgentOptionsFrom(
 // Errors: InvalidArgument, naming the option and its value.
 absl::Status ValidateAgentOptions(const AgentOptions& options);
 
-// Errors: FailedPrecondition when `policy`, "policy@mode", moves experts and
-// the job does not carry that out. One that is not known here passes.
-absl::Status CheckMoves(absl::string_view policy, bool moves_experts);
+// Errors: FailedPrecondition when `policy`, "policy@mode", moves experts or
+// plans ahead and the job does not say when steps end. One that is not known
+// here passes.
+absl::Status CheckStepsEnd(absl::string_view policy, bool ends_steps);
 
 }  // namespace balancemoe::worker
 

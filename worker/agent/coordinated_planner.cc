@@ -30,8 +30,8 @@ CoordinatedPlanner::CoordinatedPlanner(AgentOptions options)
                              options_.experts_per_layer),
               inbox_, clock_, log_),
       rendezvous_(client_, clock_, options_.attach_timeout),
-      placement_(FirstPlacement(options_.layers, options_.world_size,
-                                options_.experts_per_layer)),
+      in_force_(FirstPlacement(options_.layers, options_.world_size,
+                               options_.experts_per_layer)),
       outcomes_(static_cast<size_t>(options_.layers)) {}
 
 CoordinatedPlanner::~CoordinatedPlanner() { Detach(); }
@@ -51,7 +51,7 @@ absl::Status CoordinatedPlanner::FormGroup() {
     BMOE_ASSIGN_OR_RETURN(
         const SessionInfo session,
         client_.AwaitAttached(ended_session, end - clock_.Now()));
-    BMOE_RETURN_IF_ERROR(CheckMoves(session.policy, options_.moves_experts));
+    BMOE_RETURN_IF_ERROR(CheckStepsEnd(session.policy, options_.ends_steps));
     const absl::Status status = FormGroupOfSession(session, end);
     if (status.ok()) {
       policy_ = session.policy;
@@ -89,29 +89,74 @@ absl::Status CoordinatedPlanner::FormGroupOfSession(const SessionInfo& session,
 void CoordinatedPlanner::BeginIteration(Iteration iteration) {
   iteration_ = iteration;
   client_.SetIteration(iteration);
+  in_force_.BeginIteration(iteration);
+  plans_ahead_ = options_.ends_steps && inbox_.PlansAhead(iteration);
+  step_loads_.clear();
 }
 
 absl::StatusOr<LayerRouting> CoordinatedPlanner::PlanLayer(
     LayerId layer, absl::Span<const int64_t> tokens_per_expert) {
   const absl::Time begin = clock_.Now();
-  const std::array<int64_t, kExtraWords> willing = {
-      inbox_.Expect(iteration_, layer) ? 1 : 0};
+  const bool willing =
+      inbox_.Expect(iteration_, layer) && !inbox_.PlansAhead(iteration_);
+  const std::array<int64_t, kExtraWords> extra = {willing ? 1 : 0};
   BMOE_ASSIGN_OR_RETURN(
       LoadMatrix tokens,
-      exchange_->GatherCounts(iteration_, layer, placement_.version,
-                              tokens_per_expert, willing));
-  const absl::Time gathered = clock_.Now();
-  counters_.peer_wait += gathered - begin;
+      exchange_->GatherCounts(iteration_, layer, in_force_.placement().version,
+                              tokens_per_expert, extra));
+  counters_.peer_wait += clock_.Now() - begin;
   outcomes_[layer.index()].reset();
+  if (plans_ahead_) ReportStepLoads(layer, tokens_per_expert);
+  if (in_force_.usable() != nullptr) {
+    return RouteByPlanInForce(layer, std::move(tokens), begin);
+  }
   if (!EverybodyWaits()) {
     ++counters_.plans_none;
     return Route(layer, std::move(tokens), {});
   }
-
   client_.SendLoads({.iteration = iteration_,
-                     .layer = layer,
+                     .layers = {layer},
                      .tokens_per_expert = tokens_per_expert,
-                     .placement_version = placement_.version});
+                     .placement_version = in_force_.placement().version});
+  return PlanInline(layer, std::move(tokens), begin);
+}
+
+void CoordinatedPlanner::ReportStepLoads(
+    LayerId layer, absl::Span<const int64_t> tokens_per_expert) {
+  step_loads_.insert(step_loads_.end(), tokens_per_expert.begin(),
+                     tokens_per_expert.end());
+  if (layer.value() + 1 != options_.layers) return;
+  LayerReport report = {.iteration = iteration_,
+                        .layers = {},
+                        .tokens_per_expert = step_loads_,
+                        .placement_version = in_force_.placement().version};
+  for (int32_t l = 0; l < options_.layers; ++l) report.layers.emplace_back(l);
+  client_.SendLoads(report);
+}
+
+LayerRouting CoordinatedPlanner::RouteByPlanInForce(LayerId layer,
+                                                    LoadMatrix tokens,
+                                                    absl::Time begin) {
+  const absl::Time gathered = clock_.Now();
+  LayerRouting routing =
+      RouteLayerAhead(std::move(tokens), in_force_.homes(layer),
+                      *in_force_.usable(), layer, exchange_->spare_slots());
+  counters_.plan_wait += clock_.Now() - gathered;
+  LayerOutcome& outcome = outcomes_[layer.index()].emplace();
+  outcome.iteration = iteration_;
+  outcome.layer = layer;
+  outcome.plan = routing.plan;
+  outcome.kind = routing.lends.empty() ? LayerOutcome::Kind::kNone
+                                       : LayerOutcome::Kind::kUsed;
+  outcome.peer_wait = gathered - begin;
+  ++(routing.lends.empty() ? counters_.plans_none : counters_.plans_used);
+  return routing;
+}
+
+absl::StatusOr<LayerRouting> CoordinatedPlanner::PlanInline(LayerId layer,
+                                                            LoadMatrix tokens,
+                                                            absl::Time begin) {
+  const absl::Time gathered = clock_.Now();
   PlanInbox::Received received = AwaitPlan();
   const absl::Time received_at = clock_.Now();
   counters_.plan_wait += received_at - gathered;
@@ -132,15 +177,43 @@ absl::StatusOr<LayerRouting> CoordinatedPlanner::PlanLayer(
   return routing;
 }
 
-LayerRouting CoordinatedPlanner::Route(LayerId layer, LoadMatrix tokens,
-                                       const LayerPlan& plan) const {
-  return RouteLayer(std::move(tokens), placement_.home_of_expert[layer.index()],
-                    plan);
+absl::StatusOr<std::vector<LayerMoves>> CoordinatedPlanner::EndStep() {
+  const absl::Time begin = clock_.Now();
+  const Iteration next(iteration_.value() + 1);
+  const bool willing = options_.ends_steps && inbox_.PlansAhead(next);
+  // What is offered must be there when all have agreed on it, whatever becomes
+  // of the session meanwhile.
+  const StepPlanShelf shelf = inbox_.shelf();
+  BMOE_ASSIGN_OR_RETURN(const auto offers,
+                        exchange_->GatherOffers(shelf.Offer(
+                            willing, in_force_.placement().version)));
+  counters_.peer_wait += clock_.Now() - begin;
+  const StepPlanVerdict verdict = SettleStepPlan(offers);
+  if (!verdict.willing) {
+    in_force_.Drop();
+  } else if (verdict.plan != PlanId(0)) {
+    Adopt(*shelf.Find(verdict.plan));
+  }
+  return in_force_.PendingMoves();
+}
+
+// All workers hold the same bytes and have the same homes, so all of them find
+// the same.
+void CoordinatedPlanner::Adopt(StepPlan plan) {
+  const absl::Status status =
+      ValidateStepPlan(plan, in_force_.placement(), exchange_->spare_slots());
+  if (!status.ok()) {
+    ++counters_.plans_refused;
+    log_.Write("invalid", absl::StrCat("plan refused: ", status.message()));
+    return;
+  }
+  policy_ = plan.policy;
+  in_force_.Adopt(std::move(plan));
 }
 
 void CoordinatedPlanner::CommitMoves(const std::vector<LayerMoves>& moves) {
-  ApplyMoves(moves, placement_);
-  client_.SetPlacement(placement_);
+  in_force_.CommitMoves(moves);
+  client_.SetPlacement(in_force_.placement());
 }
 
 bool CoordinatedPlanner::EverybodyWaits() const {
@@ -171,13 +244,12 @@ absl::Status CoordinatedPlanner::CheckPlan(const Plan& plan,
   if (!std::isfinite(plan.decision.predicted_after_us)) {
     return absl::InvalidArgumentError("the forecast is not a number");
   }
-  if (!plan.decision.moves.empty() && !options_.moves_experts) {
+  if (!plan.decision.moves.empty() && !options_.ends_steps) {
     return absl::FailedPreconditionError(
-        "it moves experts, which this job does not carry out");
+        "it moves experts, and this job does not say when steps end");
   }
-  BMOE_RETURN_IF_ERROR(
-      ValidatePlan(plan.decision, placement_.home_of_expert[plan.layer.index()],
-                   exchange_->spare_slots()));
+  BMOE_RETURN_IF_ERROR(ValidatePlan(plan.decision, in_force_.homes(plan.layer),
+                                    exchange_->spare_slots()));
   return ValidateQuotas(plan.decision, tokens);
 }
 

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -18,6 +19,7 @@
 #include "worker/agent/line_log.h"
 #include "worker/agent/plan_inbox.h"
 #include "worker/agent/session_client.h"
+#include "worker/agent/step_plan_in_force.h"
 
 namespace balancemoe::worker {
 
@@ -36,7 +38,11 @@ class CoordinatedPlanner {
   void BeginIteration(Iteration iteration);
   absl::StatusOr<LayerRouting> PlanLayer(
       LayerId layer, absl::Span<const int64_t> tokens_per_expert);
+  absl::StatusOr<std::vector<LayerMoves>> EndStep();
   void CommitMoves(const std::vector<LayerMoves>& moves);
+  std::vector<Lend> PlannedLends(LayerId layer) const {
+    return in_force_.PlannedLends(layer);
+  }
   void ReportOutcome(LayerId layer, const LayerTimes& times);
   const std::string& policy() const { return policy_; }
   bool attached() const { return inbox_.attached(); }
@@ -52,8 +58,18 @@ class CoordinatedPlanner {
   PlanInbox::Received AwaitPlan();
   // Whether the plan may be carried out with these counts.
   absl::Status CheckPlan(const Plan& plan, const LoadMatrix& tokens) const;
+  void Adopt(StepPlan plan);
   LayerRouting Route(LayerId layer, LoadMatrix tokens,
-                     const LayerPlan& plan) const;
+                     const LayerPlan& plan) const {
+    return RouteLayer(std::move(tokens), in_force_.homes(layer), plan);
+  }
+  absl::StatusOr<LayerRouting> PlanInline(LayerId layer, LoadMatrix tokens,
+                                          absl::Time begin);
+  // What the plan in force, made ahead, makes of the counts.
+  LayerRouting RouteByPlanInForce(LayerId layer, LoadMatrix tokens,
+                                  absl::Time begin);
+  void ReportStepLoads(LayerId layer,
+                       absl::Span<const int64_t> tokens_per_expert);
   PlanVote VoteOn(const PlanInbox::Received& received,
                   const LoadMatrix& tokens);
   // Counts what became of the plan, and gives what is to be carried out.
@@ -71,7 +87,11 @@ class CoordinatedPlanner {
   std::unique_ptr<Transport> transport_;
   std::optional<LayerExchange> exchange_;
 
-  JobPlacement placement_;
+  StepPlanInForce in_force_;
+  // This worker wants plans made ahead in this iteration; then it reports all
+  // layers together, these so far, [layers so far * E].
+  bool plans_ahead_ = false;
+  std::vector<int64_t> step_loads_;
   Iteration iteration_;
   // Of the last plan agreed on; before, what the coordinator said at attach.
   std::string policy_;

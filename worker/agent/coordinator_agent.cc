@@ -39,6 +39,16 @@ absl::StatusOr<LayerRouting> CoordinatorAgent::PlanLayer(
   return planner_->PlanLayer(layer, tokens_per_expert);
 }
 
+absl::StatusOr<std::vector<LayerMoves>> CoordinatorAgent::EndStep() {
+  if (fork_guard_.InForkedChild()) return std::vector<LayerMoves>();
+  return planner_->EndStep();
+}
+
+std::vector<Lend> CoordinatorAgent::PlannedLends(LayerId layer) const {
+  if (fork_guard_.InForkedChild()) return {};
+  return planner_->PlannedLends(layer);
+}
+
 void CoordinatorAgent::CommitMoves(const std::vector<LayerMoves>& moves) {
   if (!fork_guard_.InForkedChild()) planner_->CommitMoves(moves);
 }

@@ -158,4 +158,12 @@ absl::StatusOr<absl::Span<const PlanVote>> LayerExchange::GatherVotes(
   return absl::MakeConstSpan(votes_);
 }
 
+absl::StatusOr<absl::Span<const StepPlanOffer>> LayerExchange::GatherOffers(
+    const StepPlanOffer& mine) {
+  offers_.resize(votes_.size());
+  BMOE_RETURN_IF_ERROR(transport_->AllGather(
+      AsBytes(absl::MakeConstSpan(&mine, 1)), AsWritableBytes(offers_), {}));
+  return absl::MakeConstSpan(offers_);
+}
+
 }  // namespace balancemoe::worker

@@ -10,6 +10,7 @@
 #include "common/ids.h"
 #include "common/planning/load_matrix.h"
 #include "worker/agent/agreement.h"
+#include "worker/agent/step_plan_shelf.h"
 #include "worker/transport/transport.h"
 
 namespace balancemoe::worker {
@@ -54,6 +55,10 @@ class LayerExchange {
   // What every worker holds, in rank order; valid until the next call.
   absl::StatusOr<absl::Span<const PlanVote>> GatherVotes(const PlanVote& mine);
 
+  // What every worker offers, in rank order; valid until the next call.
+  absl::StatusOr<absl::Span<const StepPlanOffer>> GatherOffers(
+      const StepPlanOffer& mine);
+
   const GroupShape& shape() const { return shape_; }
   // [W]
   const std::vector<int32_t>& spare_slots() const { return spare_slots_; }
@@ -75,6 +80,7 @@ class LayerExchange {
   std::vector<int64_t> row_;
   std::vector<int64_t> rows_;
   std::vector<PlanVote> votes_;
+  std::vector<StepPlanOffer> offers_;
 };
 
 }  // namespace balancemoe::worker

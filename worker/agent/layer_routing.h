@@ -1,11 +1,14 @@
 #ifndef BALANCEMOE_WORKER_AGENT_LAYER_ROUTING_H_
 #define BALANCEMOE_WORKER_AGENT_LAYER_ROUTING_H_
 
+#include <cstdint>
 #include <vector>
 
+#include "absl/types/span.h"
 #include "common/ids.h"
 #include "common/planning/load_matrix.h"
 #include "common/planning/plan.h"
+#include "common/planning/step_plan.h"
 #include "common/planning/token_split.h"
 
 namespace balancemoe::worker {
@@ -27,7 +30,8 @@ struct LayerRouting {
   TokenSplit split;
   // Of the plan in use; 0: none.
   PlanId plan;
-  // The coordinator's forecast for it; 0 without a plan.
+  // Forecast for it: of an inline plan the coordinator's, of one made ahead
+  // that by these counts. 0 without a plan.
   double predicted_us = 0;
 };
 
@@ -37,6 +41,14 @@ struct LayerRouting {
 LayerRouting RouteLayer(LoadMatrix tokens,
                         std::vector<WorkerRank> home_of_expert,
                         const LayerPlan& plan = {});
+
+// The same for `layer` of a plan made ahead, whose moves have been made: the
+// counts decide who computes what, and, where the plan's mode says so, on
+// top-ups. `spare_slots`, [W], bound them.
+LayerRouting RouteLayerAhead(LoadMatrix tokens,
+                             std::vector<WorkerRank> home_of_expert,
+                             const StepPlan& plan, LayerId layer,
+                             absl::Span<const int32_t> spare_slots);
 
 }  // namespace balancemoe::worker
 

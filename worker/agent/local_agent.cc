@@ -59,7 +59,7 @@ CostModel DecodeCostModel(absl::Span<const int64_t> words,
 absl::StatusOr<std::unique_ptr<Agent>> LocalAgent::Create(
     const LocalAgentOptions& options, std::unique_ptr<Transport> transport) {
   BMOE_ASSIGN_OR_RETURN(PolicyChoice choice, ParsePolicyChoice(options.policy));
-  BMOE_RETURN_IF_ERROR(CheckMoves(choice.ToString(), options.moves_experts));
+  BMOE_RETURN_IF_ERROR(CheckStepsEnd(choice.ToString(), options.ends_steps));
   if (options.cost_model.has_value()) {
     BMOE_RETURN_IF_ERROR(ValidateCostModel(*options.cost_model));
   }
@@ -89,8 +89,9 @@ LocalAgent::LocalAgent(const LocalAgentOptions& options, PolicyChoice choice,
     : choice_(std::move(choice)),
       policy_(MakePolicy(choice_)),
       transport_(std::move(transport)),
-      placement_(FirstPlacement(options.layers, transport_->world_size(),
-                                options.experts_per_layer)),
+      in_force_(FirstPlacement(options.layers, transport_->world_size(),
+                               options.experts_per_layer)),
+      past_(static_cast<size_t>(options.layers)),
       exchange_(std::move(exchange)),
       cost_words_(kCostWords) {
   if (options.cost_model.has_value()) ReportCostModel(*options.cost_model);
@@ -104,7 +105,10 @@ void LocalAgent::ReportCostModel(const CostModel& model) {
   cost_words_ = EncodeCostModel(model);
 }
 
-void LocalAgent::BeginIteration(Iteration iteration) { iteration_ = iteration; }
+void LocalAgent::BeginIteration(Iteration iteration) {
+  iteration_ = iteration;
+  in_force_.BeginIteration(iteration);
+}
 
 absl::StatusOr<LayerRouting> LocalAgent::PlanLayer(
     LayerId layer, absl::Span<const int64_t> tokens_per_expert) {
@@ -115,27 +119,14 @@ absl::StatusOr<LayerRouting> LocalAgent::PlanLayer(
   const absl::Time begin = clock_.Now();
   BMOE_ASSIGN_OR_RETURN(
       LoadMatrix tokens,
-      exchange_.GatherCounts(iteration_, layer, placement_.version,
+      exchange_.GatherCounts(iteration_, layer, in_force_.placement().version,
                              tokens_per_expert, cost_words_));
   const absl::Time gathered = clock_.Now();
   counters_.peer_wait += gathered - begin;
-  LayerPlan plan;
-  if (const auto cost = GatheredCostModel(); cost.has_value()) {
-    plan = Decide(layer, *cost, tokens);
-  }
-  LayerRouting routing = RouteLayer(
-      std::move(tokens), placement_.home_of_expert[layer.index()], plan);
-  if (!plan.empty()) {
-    routing.plan = PlanId(++decisions_);
-    routing.predicted_us = plan.predicted_after_us;
-  }
-  ++(plan.empty() ? counters_.plans_none : counters_.plans_used);
+  LayerRouting routing = Route(layer, std::move(tokens));
+  ++(routing.lends.empty() ? counters_.plans_none : counters_.plans_used);
   counters_.plan_wait += clock_.Now() - gathered;
   return routing;
-}
-
-void LocalAgent::CommitMoves(const std::vector<LayerMoves>& moves) {
-  ApplyMoves(moves, placement_);
 }
 
 std::optional<CostModel> LocalAgent::GatheredCostModel() const {
@@ -151,15 +142,63 @@ std::optional<CostModel> LocalAgent::GatheredCostModel() const {
   return mean;
 }
 
-LayerPlan LocalAgent::Decide(LayerId layer, const CostModel& cost,
-                             const LoadMatrix& tokens) const {
-  const LayerSnapshot snapshot = {
-      .iteration = iteration_,
-      .tokens = tokens,
-      .home_of_expert = placement_.home_of_expert[layer.index()],
-      .spare_slots = exchange_.spare_slots(),
-      .cost = cost};
-  return policy_->Decide(snapshot);
+LayerRouting LocalAgent::Route(LayerId layer, LoadMatrix tokens) {
+  if (choice_.plans_inline()) {
+    const LayerPlan plan = DecideInline(layer, tokens);
+    LayerRouting routing =
+        RouteLayer(std::move(tokens), in_force_.homes(layer), plan);
+    if (!plan.empty()) {
+      routing.plan = PlanId(++decisions_);
+      routing.predicted_us = plan.predicted_after_us;
+    }
+    return routing;
+  }
+  std::vector<int64_t> tokens_of_expert;
+  for (int32_t expert = 0; expert < tokens.num_experts(); ++expert) {
+    tokens_of_expert.push_back(tokens.TokensOfExpert(ExpertId(expert)));
+  }
+  past_[layer.index()].Remember(iteration_, tokens_of_expert);
+  const StepPlan* const plan = in_force_.usable();
+  return plan == nullptr
+             ? RouteLayer(std::move(tokens), in_force_.homes(layer))
+             : RouteLayerAhead(std::move(tokens), in_force_.homes(layer), *plan,
+                               layer, exchange_.spare_slots());
+}
+
+LayerPlan LocalAgent::DecideInline(LayerId layer, const LoadMatrix& tokens) {
+  const auto cost = GatheredCostModel();
+  if (!cost.has_value()) return {};
+  return policy_->Decide({.iteration = iteration_,
+                          .tokens = tokens,
+                          .home_of_expert = in_force_.homes(layer),
+                          .spare_slots = exchange_.spare_slots(),
+                          .cost = *cost});
+}
+
+absl::StatusOr<std::vector<LayerMoves>> LocalAgent::EndStep() {
+  const auto cost = GatheredCostModel();
+  if (choice_.plans_inline() || !cost.has_value())
+    return std::vector<LayerMoves>();
+  for (const AheadPast& past : past_) {
+    if (past.empty()) return std::vector<LayerMoves>();
+  }
+  StepPlan plan = {.id = PlanId(++decisions_),
+                   .epoch = JobEpoch(0),
+                   .generation = transport_->generation(),
+                   .first = Iteration(iteration_.value() + 1),
+                   .placement_version = in_force_.placement().version,
+                   .policy = choice_.ToString(),
+                   .cost = *cost,
+                   .layers = {}};
+  for (size_t i = 0; i < past_.size(); ++i) {
+    const LayerId layer(static_cast<int32_t>(i));
+    plan.layers.push_back(
+        past_[i].Decide(*policy_, {.home_of_expert = in_force_.homes(layer),
+                                   .spare_slots = exchange_.spare_slots(),
+                                   .cost = *cost}));
+  }
+  in_force_.Adopt(std::move(plan));
+  return in_force_.PendingMoves();
 }
 
 }  // namespace balancemoe::worker

@@ -11,12 +11,14 @@
 #include "absl/types/span.h"
 #include "common/clock.h"
 #include "common/ids.h"
+#include "common/planning/ahead_past.h"
 #include "common/planning/cost_model.h"
 #include "common/planning/job_placement.h"
 #include "common/planning/policy.h"
 #include "worker/agent/agent.h"
 #include "worker/agent/fork_guard.h"
 #include "worker/agent/layer_exchange.h"
+#include "worker/agent/step_plan_in_force.h"
 #include "worker/transport/transport.h"
 
 namespace balancemoe::worker {
@@ -29,8 +31,8 @@ struct LocalAgentOptions {
   int64_t expert_bytes = 0;
   // Experts that this worker can borrow at a time, per layer.
   int32_t spare_slots = 4;
-  // Whether the job carries out moves, as AgentOptions says.
-  bool moves_experts = false;
+  // As AgentOptions says.
+  bool ends_steps = false;
   // "policy" or "policy@mode".
   std::string policy = "pairwise";
   // Where it is known beforehand; else ReportCostModel brings it, and there are
@@ -58,7 +60,14 @@ class LocalAgent final : public Agent {
   void BeginIteration(Iteration iteration) override;
   absl::StatusOr<LayerRouting> PlanLayer(
       LayerId layer, absl::Span<const int64_t> tokens_per_expert) override;
-  void CommitMoves(const std::vector<LayerMoves>& moves) override;
+  // Plans ahead on every worker alike; asks nobody.
+  absl::StatusOr<std::vector<LayerMoves>> EndStep() override;
+  void CommitMoves(const std::vector<LayerMoves>& moves) override {
+    in_force_.CommitMoves(moves);
+  }
+  std::vector<Lend> PlannedLends(LayerId layer) const override {
+    return in_force_.PlannedLends(layer);
+  }
   // Nobody to tell.
   void ReportOutcome(LayerId, const LayerTimes&) override {}
   std::string policy() const override { return choice_.ToString(); }
@@ -73,8 +82,8 @@ class LocalAgent final : public Agent {
   // The mean of all workers' models; none while one is missing.
   std::optional<CostModel> GatheredCostModel() const;
   // Decides alike on every worker.
-  LayerPlan Decide(LayerId layer, const CostModel& cost,
-                   const LoadMatrix& tokens) const;
+  LayerPlan DecideInline(LayerId layer, const LoadMatrix& tokens);
+  LayerRouting Route(LayerId layer, LoadMatrix tokens);
 
   const PolicyChoice choice_;
   const std::unique_ptr<Policy> policy_;
@@ -84,7 +93,9 @@ class LocalAgent final : public Agent {
   const SteadyClock clock_;
 
   // Of the training thread.
-  JobPlacement placement_;
+  StepPlanInForce in_force_;
+  // [layers]; for plans made ahead.
+  std::vector<AheadPast> past_;
   LayerExchange exchange_;
   std::vector<int64_t> cost_words_;
   Iteration iteration_;

@@ -3,10 +3,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <memory>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "common/planning/layer_snapshot.h"
 #include "common/planning/lend_quotas.h"
 #include "tests/fixtures/status_matchers.h"
@@ -155,7 +157,7 @@ TEST_F(LocalAgentTest, WrongLoadsAreInvalid) {
 TEST_F(LocalAgentTest, MovesAreLendsInTheirStepAndHomesAfterIt) {
   LocalAgentOptions options = TwoLayersOfSixExperts();
   options.policy = "pairwise-moves";
-  options.moves_experts = true;
+  options.ends_steps = true;
   OnAllRanks(kWorkers, [&](int32_t rank) {
     auto agent = Create(rank, options);
     EXPECT_THAT(agent, IsOk());
@@ -175,17 +177,53 @@ TEST_F(LocalAgentTest, MovesAreLendsInTheirStepAndHomesAfterIt) {
   });
 }
 
-TEST_F(LocalAgentTest, PolicyThatMovesNeedsAJobThatDoes) {
-  const auto agents = OnAllRanks(kWorkers, [&](int32_t rank) {
-    LocalAgentOptions options = TwoLayersOfSixExperts();
-    options.policy = "pairwise-moves";
-    return Create(rank, options).status();
-  });
+TEST_F(LocalAgentTest, PlansBetweenStepsNeedAJobThatSaysWhenTheyEnd) {
+  for (const auto& [policy, does] :
+       {std::pair("pairwise-moves@inline", "moves experts"),
+        std::pair("adaptive@hybrid", "plans ahead")}) {
+    const auto agents = OnAllRanks(kWorkers, [&](int32_t rank) {
+      LocalAgentOptions options = TwoLayersOfSixExperts();
+      options.policy = policy;
+      return Create(rank, options).status();
+    });
 
-  EXPECT_THAT(agents,
-              Each(IsStatus(absl::StatusCode::kFailedPrecondition,
-                            HasSubstr("policy pairwise-moves@inline moves "
-                                      "experts, and this job does not"))));
+    EXPECT_THAT(
+        agents,
+        Each(IsStatus(absl::StatusCode::kFailedPrecondition,
+                      HasSubstr(absl::StrCat("policy ", policy, " ", does,
+                                             ", which happens between steps, "
+                                             "and this job does not")))));
+  }
+}
+
+TEST_F(LocalAgentTest, PlansAheadServeFromTheSecondStepOn) {
+  LocalAgentOptions options = TwoLayersOfSixExperts();
+  options.policy = "adaptive@ahead";
+  options.ends_steps = true;
+  OnAllRanks(kWorkers, [&](int32_t rank) {
+    auto agent = Create(rank, options);
+    EXPECT_THAT(agent, IsOk());
+    for (int64_t step = 0; step < 3; ++step) {
+      (*agent)->BeginIteration(Iteration(step));
+      for (const int32_t layer : {0, 1}) {
+        const auto planned = (*agent)->PlannedLends(LayerId(layer));
+        const auto routing = (*agent)->PlanLayer(LayerId(layer), kSkewed);
+        EXPECT_THAT(routing, IsOk());
+        EXPECT_EQ(planned.empty(), step == 0);
+        EXPECT_EQ(routing->lends.empty(), step == 0);
+        // Only what was planned is used, as the counts want it.
+        for (const Lend& lend : routing->lends) {
+          EXPECT_TRUE(std::any_of(
+              planned.begin(), planned.end(), [&](const Lend& ahead) {
+                return ahead.expert == lend.expert && ahead.to == lend.to;
+              }));
+          EXPECT_GT(lend.tokens, 0);
+        }
+      }
+      EXPECT_THAT((*agent)->EndStep(), IsOk());
+    }
+    return absl::OkStatus();
+  });
 }
 
 // As after a group that ended while its workers voted on moves.

@@ -2,7 +2,17 @@
 
 #include <utility>
 
+#include "common/planning/policy.h"
+
 namespace balancemoe::worker {
+namespace {
+
+bool PlansAheadBy(const std::string& policy) {
+  const auto choice = ParsePolicyChoice(policy);
+  return choice.ok() && !choice->plans_inline();
+}
+
+}  // namespace
 
 void PlanInbox::GroupFormed(Generation generation) {
   MutexLock lock(&mutex_);
@@ -65,12 +75,15 @@ void PlanInbox::ListenToSession() {
     return;
   }
   mailbox_.Listen(session_->fencing.epoch, generation_);
+  shelf_.Listen(session_->fencing.epoch, generation_);
   wait_.Attached();
 }
 
 void PlanInbox::OnAttached(const SessionInfo& session) {
   MutexLock lock(&mutex_);
   session_ = session;
+  planned_ahead_ = plans_ahead_ = PlansAheadBy(session.policy);
+  policy_since_ = Iteration(0);
   ListenToSession();
 }
 
@@ -84,6 +97,28 @@ void PlanInbox::OnDetached() {
 void PlanInbox::OnPlan(HeldPlan plan) {
   MutexLock lock(&mutex_);
   if (mailbox_.Deliver(std::move(plan))) changed_.NotifyAll();
+}
+
+bool PlanInbox::PlansAhead(Iteration iteration) const {
+  MutexLock lock(&mutex_);
+  return iteration < policy_since_ ? planned_ahead_ : plans_ahead_;
+}
+
+StepPlanShelf PlanInbox::shelf() const {
+  MutexLock lock(&mutex_);
+  return shelf_;
+}
+
+void PlanInbox::OnStepPlan(HeldStepPlan plan) {
+  MutexLock lock(&mutex_);
+  shelf_.Deliver(std::move(plan));
+}
+
+void PlanInbox::OnPolicy(const std::string& policy, Iteration first) {
+  MutexLock lock(&mutex_);
+  planned_ahead_ = plans_ahead_;
+  plans_ahead_ = PlansAheadBy(policy);
+  policy_since_ = first;
 }
 
 void PlanInbox::OnUnreadablePlan(const absl::Status&) {

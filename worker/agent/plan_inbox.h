@@ -42,6 +42,12 @@ class PlanInbox final : public SessionListener {
   };
   Received Await(absl::Duration deadline) ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // Whether plans for `iteration` are made ahead, as far as the coordinator
+  // said; its last word holds while it is away.
+  bool PlansAhead(Iteration iteration) const ABSL_LOCKS_EXCLUDED(mutex_);
+  // The plans made ahead that are held now.
+  StepPlanShelf shelf() const ABSL_LOCKS_EXCLUDED(mutex_);
+
   // As PlanWait::Missed.
   void Missed(uint64_t next_heartbeat) ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -51,6 +57,9 @@ class PlanInbox final : public SessionListener {
       ABSL_LOCKS_EXCLUDED(mutex_);
   void OnDetached() override ABSL_LOCKS_EXCLUDED(mutex_);
   void OnPlan(HeldPlan plan) override ABSL_LOCKS_EXCLUDED(mutex_);
+  void OnStepPlan(HeldStepPlan plan) override ABSL_LOCKS_EXCLUDED(mutex_);
+  void OnPolicy(const std::string& policy, Iteration first) override
+      ABSL_LOCKS_EXCLUDED(mutex_);
   void OnUnreadablePlan(const absl::Status& why) override
       ABSL_LOCKS_EXCLUDED(mutex_);
   void OnNoPlan(Iteration iteration, LayerId layer) override
@@ -65,6 +74,11 @@ class PlanInbox final : public SessionListener {
   mutable Mutex mutex_;
   CondVar changed_;
   PlanMailbox mailbox_ ABSL_GUARDED_BY(mutex_);
+  StepPlanShelf shelf_ ABSL_GUARDED_BY(mutex_);
+  // Whether the policy plans ahead: before `policy_since_`, and from then on.
+  bool planned_ahead_ ABSL_GUARDED_BY(mutex_) = false;
+  bool plans_ahead_ ABSL_GUARDED_BY(mutex_) = false;
+  Iteration policy_since_ ABSL_GUARDED_BY(mutex_);
   PlanWait wait_ ABSL_GUARDED_BY(mutex_);
   // The session that is open, if any.
   std::optional<SessionInfo> session_ ABSL_GUARDED_BY(mutex_);

@@ -19,6 +19,7 @@
 #include "worker/agent/agent.h"
 #include "worker/agent/line_log.h"
 #include "worker/agent/plan_mailbox.h"
+#include "worker/agent/step_plan_shelf.h"
 
 namespace balancemoe::worker {
 
@@ -42,17 +43,21 @@ class SessionListener {
   virtual void OnAttached(const SessionInfo& session) = 0;
   virtual void OnDetached() = 0;
   virtual void OnPlan(HeldPlan plan) = 0;
+  virtual void OnStepPlan(HeldStepPlan plan) = 0;
   virtual void OnUnreadablePlan(const absl::Status& why) = 0;
   virtual void OnNoPlan(Iteration iteration, LayerId layer) = 0;
+  // From `first` on, plans are made by `policy`, "policy@mode".
+  virtual void OnPolicy(const std::string& policy, Iteration first) = 0;
   // The answer to a heartbeat that was really sent.
   virtual void OnAnswer(uint64_t heartbeat) = 0;
 };
 
-// What a worker routed in one layer, for the coordinator.
+// What a worker routed in one layer or in all of them, for the coordinator.
 struct LayerReport {
   Iteration iteration;
-  LayerId layer;
-  // [E]
+  // Rising.
+  std::vector<LayerId> layers;
+  // Row-major, [layers, E].
   absl::Span<const int64_t> tokens_per_expert;
   // JobPlacement::version by which it is routed.
   uint64_t placement_version = 0;

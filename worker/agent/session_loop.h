@@ -101,6 +101,7 @@ class SessionLoop {
   void OnMessage(const v1::SessionResponse& message);
   void OnHelloAck();
   void OnPlan(const v1::PlanPush& push);
+  void OnStepPlan(const v1::PlanPush& push);
   void OnAnswer(const v1::Heartbeat& answer);
   void OnConfigUpdate(const v1::ConfigUpdate& update);
   void OnDrain(const v1::Drain& drain);

@@ -20,6 +20,9 @@ void SessionLoop::OnMessage(const v1::SessionResponse& message) {
     case v1::SessionResponse::kPlan:
       OnPlan(message.plan());
       break;
+    case v1::SessionResponse::kStepPlan:
+      OnStepPlan(message.step_plan());
+      break;
     case v1::SessionResponse::kNoPlan:
       listener_.OnNoPlan(Iteration(message.no_plan().iteration()),
                          LayerId(message.no_plan().layer()));
@@ -86,6 +89,20 @@ void SessionLoop::OnPlan(const v1::PlanPush& push) {
   listener_.OnPlan({.plan = *std::move(plan), .digest = Checksum(push.plan())});
 }
 
+// Nobody waits for a plan made ahead, so one that cannot be read is only
+// logged.
+void SessionLoop::OnStepPlan(const v1::PlanPush& push) {
+  absl::StatusOr<StepPlan> plan =
+      DecodeStepPlan(push.plan(), options_.expert_bytes);
+  if (!plan.ok()) {
+    log_.Write("invalid",
+               absl::StrCat("plan refused: ", plan.status().message()));
+    return;
+  }
+  listener_.OnStepPlan(
+      {.plan = *std::move(plan), .digest = Checksum(push.plan())});
+}
+
 void SessionLoop::OnAnswer(const v1::Heartbeat& answer) {
   {
     MutexLock lock(&mutex_);
@@ -103,6 +120,7 @@ void SessionLoop::OnConfigUpdate(const v1::ConfigUpdate& update) {
   log_.Write("policy",
              absl::StrCat("policy ", update.policy(), " from iteration ",
                           update.first_iteration()));
+  listener_.OnPolicy(update.policy(), Iteration(update.first_iteration()));
 }
 
 void SessionLoop::OnDrain(const v1::Drain& drain) {

@@ -42,6 +42,7 @@ v1::RegisterRequest MakeRegisterRequest(const AgentOptions& options,
   request.set_policy(options.policy);
   request.set_host(HostName());
   request.set_device("cpu");
+  request.set_ends_steps(options.ends_steps);
   v1::Placement homes = ToProto(placement);
   request.set_placement_version(homes.version());
   request.mutable_home_of_expert()->Swap(homes.mutable_home_of_expert());
@@ -49,15 +50,15 @@ v1::RegisterRequest MakeRegisterRequest(const AgentOptions& options,
 }
 
 v1::SessionRequest MakeLoadReport(const v1::Fencing& fencing,
-                                  const LayerReport& layer) {
+                                  const LayerReport& loads) {
   v1::SessionRequest request;
   *request.mutable_fencing() = fencing;
   v1::LoadReport& report = *request.mutable_load_report();
-  report.set_iteration(layer.iteration.value());
-  report.add_layers(layer.layer.value());
-  report.mutable_tokens_per_expert()->Add(layer.tokens_per_expert.begin(),
-                                          layer.tokens_per_expert.end());
-  report.set_placement_version(layer.placement_version);
+  report.set_iteration(loads.iteration.value());
+  for (const LayerId layer : loads.layers) report.add_layers(layer.value());
+  report.mutable_tokens_per_expert()->Add(loads.tokens_per_expert.begin(),
+                                          loads.tokens_per_expert.end());
+  report.set_placement_version(loads.placement_version);
   return request;
 }
 

@@ -21,7 +21,7 @@ v1::RegisterRequest MakeRegisterRequest(const AgentOptions& options,
                                         Generation generation);
 
 v1::SessionRequest MakeLoadReport(const v1::Fencing& fencing,
-                                  const LayerReport& report);
+                                  const LayerReport& loads);
 
 v1::SessionRequest MakePlanResult(const v1::Fencing& fencing,
                                   const LayerOutcome& outcome);

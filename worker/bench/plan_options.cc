@@ -28,7 +28,7 @@ void AddPlanFlags(CLI::App& app, PlanOptions& options) {
       ->check(CLI::Range(1, kMostExperts));
   app.add_option("--policy", options.policy,
                  "Who plans: NAME or NAME@MODE, of " +
-                     absl::StrJoin(PolicyNames(PolicyUse::kReplay), ", "))
+                     absl::StrJoin(PolicyNames(), ", "))
       ->capture_default_str();
   app.add_option("--plans", options.plans, "Successive plans of each size")
       ->check(CLI::Range(int64_t{1}, kMostPlans))
@@ -50,8 +50,7 @@ absl::Status CompletePlanOptions(PlanOptions& options) {
   } else {
     options.sizes = {{options.workers, options.experts}};
   }
-  absl::StatusOr<PolicyChoice> choice =
-      ParsePolicyChoice(options.policy, PolicyUse::kReplay);
+  absl::StatusOr<PolicyChoice> choice = ParsePolicyChoice(options.policy);
   if (!choice.ok()) {
     return absl::InvalidArgumentError(
         absl::StrCat("--policy: ", choice.status().message()));

@@ -18,15 +18,6 @@ namespace {
 
 constexpr int32_t kSlots = 4;
 
-std::vector<Replica> ReplicasOf(const LayerPlan& plan) {
-  std::vector<Replica> replicas;
-  for (const Lend& lend : plan.lends) {
-    replicas.push_back({lend.expert, lend.to});
-  }
-  std::sort(replicas.begin(), replicas.end());
-  return replicas;
-}
-
 std::vector<int64_t> TokensOfExperts(const LoadMatrix& tokens) {
   std::vector<int64_t> sums(static_cast<size_t>(tokens.num_experts()));
   for (int32_t w = 0; w < tokens.num_workers(); ++w) {

@@ -29,7 +29,7 @@ Profile TestProfile() {
 class PlanStepsTest : public ::testing::TestWithParam<std::string> {};
 
 TEST_P(PlanStepsTest, EveryPlanOfEveryPolicyIsValid) {
-  const auto choice = ParsePolicyChoice(GetParam(), PolicyUse::kReplay);
+  const auto choice = ParsePolicyChoice(GetParam());
   ASSERT_THAT(choice, IsOk());
   const SteadyClock clock;
   PlanSteps steps({8, 16}, *choice, TestProfile(), clock);
@@ -44,8 +44,7 @@ TEST_P(PlanStepsTest, EveryPlanOfEveryPolicyIsValid) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(All, PlanStepsTest,
-                         ::testing::ValuesIn(PolicyNames(PolicyUse::kReplay)),
+INSTANTIATE_TEST_SUITE_P(All, PlanStepsTest, ::testing::ValuesIn(PolicyNames()),
                          [](const auto& test_case) {
                            std::string name = test_case.param;
                            std::erase(name, '-');

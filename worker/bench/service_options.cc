@@ -53,6 +53,12 @@ absl::Status CompleteServiceOptions(ServiceOptions& options) {
     return absl::InvalidArgumentError(
         absl::StrCat("--policy: ", choice.status().message()));
   }
+  if (!choice->plans_inline()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--policy: ", choice->ToString(),
+                     " plans ahead, and nobody waits for it; only plans that "
+                     "are made inline have a round trip to measure"));
+  }
   options.job.policy = *std::move(choice);
   return absl::OkStatus();
 }

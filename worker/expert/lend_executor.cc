@@ -2,45 +2,70 @@
 
 #include <torch/utils.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "common/status_macros.h"
 
 namespace balancemoe::worker {
 
-absl::StatusOr<std::unique_ptr<LendExecutor>> LendExecutor::Start(
-    std::shared_ptr<ExpertStore> store, Transport& transport,
-    const Clock& clock, const std::vector<Lend>& lends) {
-  std::unique_ptr<LendExecutor> executor(
-      new LendExecutor(std::move(store), transport, clock));
-  BMOE_RETURN_IF_ERROR(executor->StartParameters(lends));
-  return executor;
+absl::Status LendExecutor::Send(const std::vector<Lend>& lends) {
+  const WorkerRank me = store_->rank();
+  const size_t batch = parameters_.size();
+  std::vector<Transfer> transfers;
+  // Between two workers, each direction keeps the order of the lends on both
+  // ends.
+  for (const Lend& lend : lends) {
+    if (lend.from == me) {
+      leaving_.push_back({lend, batch, transfers.size(), nullptr});
+      transfers.push_back({Transfer::Direction::kSend, lend.to,
+                           store_->HomeBytes(lend.expert)});
+      bytes_sent_ += store_->shape().bytes();
+    } else if (lend.to == me) {
+      arriving_.push_back(
+          {lend, batch, transfers.size(), store_->Borrow(lend.expert)});
+      transfers.push_back({Transfer::Direction::kReceive, lend.from,
+                           arriving_.back().slot->bytes()});
+    }
+  }
+  if (transfers.empty()) return absl::OkStatus();
+  BMOE_ASSIGN_OR_RETURN(auto started, transport_.StartTransfers(transfers));
+  parameters_.push_back(std::move(started));
+  return absl::OkStatus();
 }
 
-absl::Status LendExecutor::StartParameters(const std::vector<Lend>& lends) {
-  const WorkerRank me = store_->rank();
-  std::vector<Transfer> transfers;
-  // Sends first, so that the receives' indices are known; between two workers,
-  // each direction keeps the plan's order on both ends.
+std::vector<Lend> LendExecutor::NotSent(const std::vector<Lend>& lends) const {
+  const auto sent = [](const std::vector<Passage>& passages, const Lend& lend) {
+    return std::any_of(
+        passages.begin(), passages.end(), [&](const Passage& passage) {
+          return passage.lend.expert == lend.expert &&
+                 passage.lend.from == lend.from && passage.lend.to == lend.to;
+        });
+  };
+  std::vector<Lend> missing;
   for (const Lend& lend : lends) {
-    if (lend.from != me) continue;
-    transfers.push_back(
-        {Transfer::Direction::kSend, lend.to, store_->HomeBytes(lend.expert)});
-    lent_.push_back(lend);
-    bytes_sent_ += store_->shape().bytes();
+    if (!sent(leaving_, lend) && !sent(arriving_, lend)) {
+      missing.push_back(lend);
+    }
   }
+  return missing;
+}
+
+absl::Status LendExecutor::Use(const std::vector<Lend>& lends) {
+  BMOE_RETURN_IF_ERROR(Send(NotSent(lends)));
+  const WorkerRank me = store_->rank();
   for (const Lend& lend : lends) {
+    if (lend.from == me) lent_.push_back(lend);
     if (lend.to != me) continue;
-    borrowed_.push_back(store_->Borrow(lend.expert));
+    const auto passage = std::find_if(
+        arriving_.begin(), arriving_.end(),
+        [&](const Passage& p) { return p.lend.expert == lend.expert; });
+    borrowed_.push_back(std::move(*passage));
+    arriving_.erase(passage);
     borrowed_gradients_.push_back(store_->GradientBuffer(lend.expert));
-    home_of_borrowed_.push_back(lend.from);
-    transfers.push_back(
-        {Transfer::Direction::kReceive, lend.from, borrowed_.back()->bytes()});
   }
   gradient_ready_.assign(borrowed_.size(), false);
   first_returned_ = borrowed_.size();
-  if (transfers.empty()) return absl::OkStatus();
-  BMOE_ASSIGN_OR_RETURN(parameters_, transport_.StartTransfers(transfers));
   return absl::OkStatus();
 }
 
@@ -52,8 +77,8 @@ absl::Status LendExecutor::Wait(TransferBatch& batch, size_t index) {
 }
 
 absl::Status LendExecutor::AwaitArrival(size_t i) {
-  BMOE_RETURN_IF_ERROR(Wait(*parameters_, lent_.size() + i));
-  borrowed_[i]->Publish();
+  BMOE_RETURN_IF_ERROR(AwaitParameters(borrowed_[i]));
+  borrowed_[i].slot->Publish();
   return absl::OkStatus();
 }
 
@@ -80,7 +105,7 @@ absl::Status LendExecutor::ReturnGradient(size_t i) {
 
 absl::Status LendExecutor::SendNextGradient() {
   const size_t i = --first_returned_;
-  const Transfer transfer = {Transfer::Direction::kSend, home_of_borrowed_[i],
+  const Transfer transfer = {Transfer::Direction::kSend, borrowed_[i].lend.from,
                              borrowed_gradients_[i]->bytes()};
   BMOE_ASSIGN_OR_RETURN(
       auto batch, transport_.StartTransfers(absl::MakeConstSpan(&transfer, 1)));
@@ -109,9 +134,15 @@ absl::Status LendExecutor::AwaitReturned(size_t i) {
 
 absl::Status LendExecutor::Finish() {
   BMOE_RETURN_IF_ERROR(ReturnMissingGradients());
+  // Home's parameters may change once this returns, so they must have left; and
+  // what came unused needs its slot no longer.
+  for (const Passage& passage : leaving_) {
+    BMOE_RETURN_IF_ERROR(AwaitParameters(passage));
+  }
+  for (const Passage& passage : arriving_) {
+    BMOE_RETURN_IF_ERROR(AwaitParameters(passage));
+  }
   for (size_t i = 0; i < lent_.size(); ++i) {
-    // Home's parameters may change once this returns, so they must have left.
-    BMOE_RETURN_IF_ERROR(Wait(*parameters_, i));
     BMOE_RETURN_IF_ERROR(Wait(*incoming_gradients_, i));
   }
   for (const auto& batch : outgoing_gradients_) {
@@ -122,9 +153,11 @@ absl::Status LendExecutor::Finish() {
 }
 
 void LendExecutor::Release() {
-  parameters_.reset();
+  parameters_.clear();
   incoming_gradients_.reset();
   outgoing_gradients_.clear();
+  leaving_.clear();
+  arriving_.clear();
   borrowed_.clear();
   borrowed_gradients_.clear();
   returned_.clear();

@@ -20,7 +20,8 @@ namespace balancemoe::worker {
 // Carries out, on this worker, the lends of one forward pass of a layer and of
 // its backward.
 //
-//   Start: parameters leave home, in the plan's order
+//   Send: parameters leave home, in the order given, possibly long before
+//     --Use--------------> the lends of the forward are known
 //     --AwaitArrival(i)--> borrowed expert i is visible
 //     --BeginReturns-----> home expects the gradients, in the reverse order
 //     --ReturnGradient(i)> borrowed expert i's gradient leaves
@@ -28,7 +29,8 @@ namespace balancemoe::worker {
 //     --Finish-----------> nothing is under way, slots are free
 //
 // An expert may be lent to several workers; each is a lend of its own here,
-// with a gradient of its own.
+// with a gradient of its own. What was sent and is not used returns no
+// gradient.
 //
 // Destroyed before Finish, it waits for what is under way: a forward without a
 // backward. Both ends of each pair start matching transfers in the same order.
@@ -36,11 +38,21 @@ namespace balancemoe::worker {
 class LendExecutor {
  public:
   // `transport` and `clock` must outlive the executor.
+  LendExecutor(std::shared_ptr<ExpertStore> store, Transport& transport,
+               const Clock& clock)
+      : store_(std::move(store)), transport_(transport), clock_(clock) {}
+
+  // Starts to send the parameters of `lends`, whose tokens do not matter. No
+  // worker borrows an expert twice. May be called again, before Use.
   //
   // Errors: those of the transport.
-  static absl::StatusOr<std::unique_ptr<LendExecutor>> Start(
-      std::shared_ptr<ExpertStore> store, Transport& transport,
-      const Clock& clock, const std::vector<Lend>& lends);
+  absl::Status Send(const std::vector<Lend>& lends);
+
+  // These are the lends of the forward; those that were not sent before leave
+  // now. Once.
+  //
+  // Errors: those of the transport.
+  absl::Status Use(const std::vector<Lend>& lends);
 
   // Blocks until the parameters of borrowed expert `i` have come.
   //
@@ -81,7 +93,7 @@ class LendExecutor {
   }
   // Experts that this worker borrows, in the plan's order.
   size_t borrowed_count() const { return borrowed_.size(); }
-  const BorrowedSlot& borrowed(size_t i) const { return *borrowed_[i]; }
+  const BorrowedSlot& borrowed(size_t i) const { return *borrowed_[i].slot; }
   const ExpertTensors& borrowed_gradient(size_t i) const {
     return borrowed_gradients_[i]->tensors();
   }
@@ -92,14 +104,24 @@ class LendExecutor {
   int64_t bytes_sent() const { return bytes_sent_; }
 
  private:
-  LendExecutor(std::shared_ptr<ExpertStore> store, Transport& transport,
-               const Clock& clock)
-      : store_(std::move(store)), transport_(transport), clock_(clock) {}
+  // Parameters on their way, to or from another worker.
+  struct Passage {
+    Lend lend;
+    // Where in `parameters_`.
+    size_t batch = 0;
+    size_t index = 0;
+    // Where they arrive; null at home.
+    std::unique_ptr<BorrowedSlot> slot;
+  };
 
-  absl::Status StartParameters(const std::vector<Lend>& lends);
+  // Lends of `lends` that no passage is for.
+  std::vector<Lend> NotSent(const std::vector<Lend>& lends) const;
   absl::Status SendNextGradient();
   absl::Status ReturnMissingGradients();
   absl::Status Wait(TransferBatch& batch, size_t index);
+  absl::Status AwaitParameters(const Passage& passage) {
+    return Wait(*parameters_[passage.batch], passage.index);
+  }
   void Release();
 
   // Constant after construction.
@@ -107,11 +129,13 @@ class LendExecutor {
   Transport& transport_;
   const Clock& clock_;
 
+  // What this worker sends, and what comes and is not used (yet).
+  std::vector<Passage> leaving_;
+  std::vector<Passage> arriving_;
   std::vector<Lend> lent_;
   // By borrowed expert; released by Finish.
-  std::vector<std::unique_ptr<BorrowedSlot>> borrowed_;
+  std::vector<Passage> borrowed_;
   std::vector<std::unique_ptr<BorrowedSlot>> borrowed_gradients_;
-  std::vector<WorkerRank> home_of_borrowed_;
   std::vector<bool> gradient_ready_;
   // Gradients of the borrowed experts from here on have left.
   size_t first_returned_ = 0;
@@ -121,10 +145,9 @@ class LendExecutor {
   int64_t bytes_sent_ = 0;
   bool finished_ = false;
 
-  // Last, so that transfers end before their buffers are given back. Parameters
-  // sent come first in their batch, then parameters received; gradients come in
-  // the reverse of the plan's order.
-  std::unique_ptr<TransferBatch> parameters_;
+  // Last, so that transfers end before their buffers are given back. Gradients
+  // come in the reverse of the plan's order.
+  std::vector<std::unique_ptr<TransferBatch>> parameters_;
   std::unique_ptr<TransferBatch> incoming_gradients_;
   std::vector<std::unique_ptr<TransferBatch>> outgoing_gradients_;
 };

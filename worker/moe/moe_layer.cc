@@ -88,6 +88,7 @@ class MoeLayerImpl::Impl {
   const std::shared_ptr<ExpertStore>& store() { return context_->store; }
   const torch::Tensor& aux_loss() const { return aux_loss_; }
   const MoeLayerTimes& times() const { return *times_; }
+  absl::Status SendAhead(const std::vector<Lend>& lends);
   std::vector<Move> TakePlannedMoves() {
     return std::exchange(planned_moves_, {});
   }
@@ -95,6 +96,10 @@ class MoeLayerImpl::Impl {
 
  private:
   c10::intrusive_ptr<LayerPass> Plan(const GateChoice& choice);
+  std::unique_ptr<LendExecutor> MakeExecutor() {
+    return std::make_unique<LendExecutor>(
+        context_->store, context_->agent.transport(), context_->clock);
+  }
   void KeepMoves(const std::vector<Move>& moves);
   void ComputeStaying(const c10::intrusive_ptr<LayerPass>& pass,
                       std::vector<torch::Tensor>& batches);
@@ -107,6 +112,8 @@ class MoeLayerImpl::Impl {
   std::shared_ptr<LayerContext> context_;
   torch::Tensor aux_loss_;
   std::vector<Move> planned_moves_;
+  // Of the next forward; null when nothing was sent ahead.
+  std::unique_ptr<LendExecutor> sent_ahead_;
   std::shared_ptr<MoeLayerTimes> times_ = std::make_shared<MoeLayerTimes>();
 };
 
@@ -142,9 +149,9 @@ c10::intrusive_ptr<LayerPass> MoeLayerImpl::Impl::Plan(
   const auto routing = agent.PlanLayer(options_.layer, choice.counts);
   context_->Check(routing.status());
   // First of all, so that parameters travel while tokens do.
-  auto executor = LendExecutor::Start(context_->store, agent.transport(),
-                                      context_->clock, routing->lends);
-  context_->Check(executor.status());
+  std::unique_ptr<LendExecutor> executor = std::move(sent_ahead_);
+  if (executor == nullptr) executor = MakeExecutor();
+  context_->Check(executor->Use(routing->lends));
   const auto ids =
       absl::MakeConstSpan(choice.experts.const_data_ptr<int64_t>(),
                           static_cast<size_t>(choice.experts.numel()));
@@ -163,7 +170,14 @@ c10::intrusive_ptr<LayerPass> MoeLayerImpl::Impl::Plan(
                      .split_peer_wait = options_.split_peer_wait},
                     MakeTokenLayout(routing->split, me), agent.transport(),
                     context_->clock),
-      *std::move(executor), times_);
+      std::move(executor), times_);
+}
+
+absl::Status MoeLayerImpl::Impl::SendAhead(const std::vector<Lend>& lends) {
+  sent_ahead_.reset();
+  if (lends.empty()) return absl::OkStatus();
+  sent_ahead_ = MakeExecutor();
+  return sent_ahead_->Send(lends);
 }
 
 // A second forward in a step knows nothing of what the first one's plan moves.
@@ -229,6 +243,10 @@ torch::Tensor MoeLayerImpl::aux_loss() const {
 ExpertStore& MoeLayerImpl::experts() { return *impl_->store(); }
 
 const ExpertStore& MoeLayerImpl::experts() const { return *impl_->store(); }
+
+absl::Status MoeLayerImpl::SendAhead(const std::vector<Lend>& lends) {
+  return impl_->SendAhead(lends);
+}
 
 std::vector<Move> MoeLayerImpl::TakePlannedMoves() {
   return impl_->TakePlannedMoves();

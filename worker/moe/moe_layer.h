@@ -8,6 +8,7 @@
 #include <memory>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "common/ids.h"
 #include "common/planning/plan.h"
 #include "worker/agent/agent.h"
@@ -75,7 +76,14 @@ class MoeLayerImpl : public torch::nn::Module {
   ExpertStore& experts();
   const ExpertStore& experts() const;
 
-  // The moves in the plans since the last call, for ExpertMover; the first of
+  // Starts to send what the next forward will lend by a plan made ahead; tokens
+  // mean nothing. Whatever is under way of an earlier call is waited for. For
+  // StepTransfers.
+  //
+  // Errors: those of the transport.
+  absl::Status SendAhead(const std::vector<Lend>& lends);
+
+  // The moves in the plans since the last call, for StepTransfers; the first of
   // an expert counts.
   std::vector<Move> TakePlannedMoves();
   // Whether no forward waits for its backward.

@@ -29,7 +29,7 @@ struct DemoOptions {
   int64_t steps = 60;
   std::vector<std::string> text;
   std::string out = "out/demo";
-  std::vector<std::string> policies = {"static", "pairwise"};
+  std::vector<std::string> policies = {"static", "pairwise", "adaptive"};
 };
 
 int32_t DefaultWorkers() {

@@ -46,7 +46,7 @@ double LargestDifference(absl::Span<const float> one,
 }
 
 LossAgreement PromisedAgreement(absl::string_view policy) {
-  const auto choice = ParsePolicyChoice(policy, PolicyUse::kReplay);
+  const auto choice = ParsePolicyChoice(policy);
   return choice.ok() && !TraitsOf(choice->name).whole_experts
              ? LossAgreement::kUpToRounding
              : LossAgreement::kSameBits;

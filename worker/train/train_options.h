@@ -38,7 +38,7 @@ struct TrainOptions {
   std::optional<double> skew;
 
   // "policy" or "policy@mode".
-  std::string policy = "pairwise";
+  std::string policy = "adaptive";
   // "host:port", or "embedded".
   std::string coordinator = "embedded";
   std::string job_id = "train";

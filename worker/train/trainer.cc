@@ -97,7 +97,7 @@ Trainer::Trainer(const TrainOptions& options, TextCorpus corpus, Agent& agent)
       model_(ModelOf(options), agent),
       replicated_(WithFreshState(model_->ReplicatedParameters())),
       bucket_(model_->ReplicatedParameters()),
-      mover_(agent, model_->moe_layers()) {
+      between_steps_(agent, model_->moe_layers()) {
   GatherParameters();
   RouteAsAsked();
 }
@@ -130,7 +130,7 @@ absl::StatusOr<StepRecord> Trainer::Step(int64_t iteration, int64_t batch) {
     return absl::UnavailableError(error.what_without_backtrace());
   }
   WorkerFigures figures = MeasuredSince(counters, cpu);
-  BMOE_RETURN_IF_ERROR(MoveExperts(figures));
+  BMOE_RETURN_IF_ERROR(EndStep(figures));
   BMOE_RETURN_IF_ERROR(GatherFigures(figures, record));
   // All workers have just met, so that one clock is as good as another.
   record.step_ms = absl::ToDoubleMilliseconds(clock_.Now() - start);
@@ -175,8 +175,8 @@ void Trainer::ZeroGradients() {
   }
 }
 
-absl::Status Trainer::MoveExperts(WorkerFigures& figures) {
-  BMOE_ASSIGN_OR_RETURN(const MoveReport report, mover_.MoveExperts());
+absl::Status Trainer::EndStep(WorkerFigures& figures) {
+  BMOE_ASSIGN_OR_RETURN(const MoveReport report, between_steps_.EndStep());
   if (report.moves > 0) GatherParameters();
   figures.moves = report.moves;
   figures.moves_refused = report.refused;
@@ -283,7 +283,7 @@ absl::StatusOr<Trainer::Digests> Trainer::StateDigests() {
 Trainer::State Trainer::CopyState() const {
   const torch::NoGradGuard no_grad;
   State state;
-  state.placement = mover_.CurrentPlacement();
+  state.placement = between_steps_.CurrentPlacement();
   for (const AdamParameter& of : parameters_) {
     state.parameters.push_back({.parameter = of.parameter.detach().clone(),
                                 .mean = of.mean.clone(),
@@ -294,7 +294,8 @@ Trainer::State Trainer::CopyState() const {
 }
 
 absl::Status Trainer::Restore(const State& state) {
-  BMOE_RETURN_IF_ERROR(mover_.RestorePlacement(state.placement).status());
+  BMOE_RETURN_IF_ERROR(
+      between_steps_.RestorePlacement(state.placement).status());
   GatherParameters();
   const torch::NoGradGuard no_grad;
   for (size_t i = 0; i < state.parameters.size(); ++i) {

@@ -12,7 +12,7 @@
 #include "common/clock.h"
 #include "common/planning/job_placement.h"
 #include "worker/agent/agent.h"
-#include "worker/moe/expert_mover.h"
+#include "worker/moe/step_transfers.h"
 #include "worker/train/adam.h"
 #include "worker/train/gradient_bucket.h"
 #include "worker/train/moe_gpt.h"
@@ -61,7 +61,7 @@ class Trainer {
   State CopyState() const;
   // Moves experts back where that is needed.
   //
-  // Errors: those of ExpertMover::RestorePlacement.
+  // Errors: those of StepTransfers::RestorePlacement.
   absl::Status Restore(const State& state);
 
   // Of parameters, gradients and optimizer state of experts, at most ever.
@@ -77,8 +77,8 @@ class Trainer {
   // Returns this worker's share of the loss.
   float ForwardBackward(const torch::Tensor& bytes);
   void ZeroGradients();
-  // Moves experts as planned, and counts it.
-  absl::Status MoveExperts(WorkerFigures& figures);
+  // Lets experts move and be sent as planned, and counts it.
+  absl::Status EndStep(WorkerFigures& figures);
   // Asks the layers for the experts that live here now.
   void GatherParameters();
   WorkerFigures MeasuredSince(const AgentCounters& before,
@@ -94,7 +94,7 @@ class Trainer {
   MoeGpt model_;
   std::vector<AdamParameter> replicated_;
   GradientBucket bucket_;
-  ExpertMover mover_;
+  StepTransfers between_steps_;
   // The replicated ones, then those of the experts that live here.
   std::vector<AdamParameter> parameters_;
 };

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "common/status_macros.h"
 #include "tests/fixtures/status_matchers.h"
 #include "worker/agent/local_agent.h"
@@ -52,7 +53,7 @@ absl::StatusOr<Report> TrainOneWorker(const TrainOptions& options, int32_t rank,
   local.experts_per_layer = options.experts;
   local.expert_bytes = ExpertShape{options.hidden, options.ffn}.bytes();
   local.spare_slots = options.spare_slots;
-  local.moves_experts = true;
+  local.ends_steps = true;
   local.policy = options.policy;
   BMOE_ASSIGN_OR_RETURN(const std::unique_ptr<Agent> agent,
                         LocalAgent::Create(local, std::move(transport)));
@@ -193,12 +194,13 @@ INSTANTIATE_TEST_SUITE_P(
         MovesCase{"pairwise-moves", 4, Skewed()},
         MovesCase{"pairwise-moves", 3, Imbalanced(OddSizes(), 2.1)},
         MovesCase{"pairwise-moves", 2, TopOne(Imbalanced(SmallModel(), 1.6))},
+        MovesCase{"smartmoe", 2, Skewed()}, MovesCase{"smartmoe", 4, Skewed()},
         MovesCase{"pairwise-dp", 2, Skewed()},
         MovesCase{"pairwise-dp", 4, Skewed()}),
     [](const auto& test_case) {
       const MovesCase& of = test_case.param;
-      return absl::StrCat(of.policy == "pairwise-dp" ? "Dp" : "Pairwise",
-                          of.workers, "Workers", "Top", of.options.top_k);
+      return absl::StrCat(absl::StrReplaceAll(of.policy, {{"-", "_"}}), "On",
+                          of.workers, "Top", of.options.top_k);
     });
 
 class SplitExpertsTest : public ::testing::TestWithParam<std::string> {};
@@ -229,13 +231,13 @@ TEST_P(SplitExpertsTest, RunStaysNearTheOneWithoutLendsAndRepeatsToTheBit) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Inline, SplitExpertsTest,
-                         ::testing::Values("adaptive@inline", "fastermoe",
-                                           "llep", "ultraep"),
-                         [](const auto& test_case) {
-                           return test_case.param.substr(
-                               0, test_case.param.find('@'));
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    All, SplitExpertsTest,
+    ::testing::Values("adaptive", "adaptive@ahead", "adaptive@inline", "eplb",
+                      "fastermoe", "llep", "ultraep"),
+    [](const auto& test_case) {
+      return absl::StrReplaceAll(test_case.param, {{"@", "_"}});
+    });
 
 TEST(TrainerTest, QuotaGivesTheAskedImbalanceInEveryStep) {
   TrainOptions options = Imbalanced(SmallModel(), 1.5);

@@ -47,7 +47,7 @@ AgentOptions AgentOptionsOf(const TrainOptions& options,
   agent.experts_per_layer = options.experts;
   agent.expert_bytes = ExpertShape{options.hidden, options.ffn}.bytes();
   agent.spare_slots = options.spare_slots;
-  agent.moves_experts = true;
+  agent.ends_steps = true;
   agent.policy = options.policy;
   agent.transport = std::move(transport);
   agent.attach_timeout = absl::Seconds(options.attach_timeout_s);

@@ -43,6 +43,12 @@ class LendingAgent final : public Agent {
     chosen.plan = PlanId(plan.lends.empty() ? 0 : 1);
     return chosen;
   }
+  absl::StatusOr<std::vector<LayerMoves>> EndStep() override {
+    return agent_->EndStep();
+  }
+  std::vector<Lend> PlannedLends(LayerId layer) const override {
+    return agent_->PlannedLends(layer);
+  }
   void CommitMoves(const std::vector<LayerMoves>& moves) override {
     agent_->CommitMoves(moves);
   }

@@ -1,26 +1,35 @@
-#include "worker/moe/expert_mover.h"
+#include "worker/moe/step_transfers.h"
 
+#include <algorithm>
 #include <cstddef>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "common/status_macros.h"
 
 namespace balancemoe::worker {
 
-absl::StatusOr<MoveReport> ExpertMover::MoveExperts() {
-  std::vector<LayerMoves> moves;
+absl::StatusOr<MoveReport> StepTransfers::EndStep() {
+  BMOE_ASSIGN_OR_RETURN(std::vector<LayerMoves> moves, agent_.EndStep());
   for (MoeLayer& layer : layers_) {
     moves.push_back({layer->experts().layer(), layer->TakePlannedMoves()});
   }
-  return Move(moves);
+  BMOE_ASSIGN_OR_RETURN(MoveReport report, Move(moves));
+  for (MoeLayer& layer : layers_) {
+    BMOE_RETURN_IF_ERROR(
+        layer->SendAhead(agent_.PlannedLends(layer->experts().layer())));
+  }
+  return report;
 }
 
-absl::StatusOr<MoveReport> ExpertMover::RestorePlacement(
+absl::StatusOr<MoveReport> StepTransfers::RestorePlacement(
     const JobPlacement& placement) {
   std::vector<LayerMoves> moves;
   for (MoeLayer& layer : layers_) {
-    // What was planned for other homes is void.
+    // What was planned for other homes is void, and what is on its way must
+    // have left before anybody changes it.
     layer->TakePlannedMoves();
+    BMOE_RETURN_IF_ERROR(layer->SendAhead({}));
     const ExpertStore& store = layer->experts();
     const auto& now = store.home_of_expert();
     const auto& then = placement.home_of_expert[store.layer().index()];
@@ -34,7 +43,7 @@ absl::StatusOr<MoveReport> ExpertMover::RestorePlacement(
   return Move(moves);
 }
 
-JobPlacement ExpertMover::CurrentPlacement() const {
+JobPlacement StepTransfers::CurrentPlacement() const {
   JobPlacement placement;
   placement.home_of_expert.resize(layers_.size());
   for (const MoeLayer& layer : layers_) {
@@ -44,30 +53,35 @@ JobPlacement ExpertMover::CurrentPlacement() const {
   return placement;
 }
 
-absl::StatusOr<MoveReport> ExpertMover::Move(
+absl::StatusOr<MoveReport> StepTransfers::Move(
     const std::vector<LayerMoves>& moves) {
   MoveReport report;
   std::vector<StoreMoves> of_stores;
-  for (size_t i = 0; i < layers_.size(); ++i) {
-    if (moves[i].moves.empty()) continue;
-    if (!layers_[i]->idle()) {
+  std::vector<LayerMoves> made;
+  for (const LayerMoves& of_layer : moves) {
+    if (of_layer.moves.empty()) continue;
+    const auto layer = std::find_if(
+        layers_.begin(), layers_.end(), [&](const MoeLayer& candidate) {
+          return candidate->experts().layer() == of_layer.layer;
+        });
+    if (!(*layer)->idle()) {
       return absl::FailedPreconditionError(
-          absl::StrCat("MoE layer ", moves[i].layer.value(),
+          absl::StrCat("MoE layer ", of_layer.layer.value(),
                        ": experts move between steps, and a forward waits for "
                        "its backward"));
     }
-    of_stores.push_back({&layers_[i]->experts(), moves[i].moves});
-    report.moves += static_cast<int64_t>(moves[i].moves.size());
+    of_stores.push_back({&(*layer)->experts(), of_layer.moves});
+    made.push_back(of_layer);
+    report.moves += static_cast<int64_t>(of_layer.moves.size());
   }
-  if (of_stores.empty()) return report;
+  if (made.empty()) return report;
   const absl::Time start = clock_.Now();
-  BMOE_ASSIGN_OR_RETURN(
-      MoveOutcome outcome,
-      worker::MoveExperts(of_stores, agent_.transport(), observer_));
+  BMOE_ASSIGN_OR_RETURN(MoveOutcome outcome,
+                        MoveExperts(of_stores, agent_.transport(), observer_));
   report.bytes_sent = outcome.bytes_sent;
   report.elapsed = clock_.Now() - start;
   if (outcome.committed) {
-    agent_.CommitMoves(moves);
+    agent_.CommitMoves(made);
   } else {
     report.refused = std::exchange(report.moves, 0);
     report.reason = std::move(outcome.reason);

@@ -1,0 +1,29 @@
+#include "worker/agent/step_plan_in_force.h"
+
+namespace balancemoe::worker {
+
+void StepPlanInForce::BeginIteration(Iteration next) {
+  if (plan_.has_value() && next.value() > plan_->first.value() + kLongest) {
+    Drop();
+  }
+}
+
+std::vector<LayerMoves> StepPlanInForce::PendingMoves() const {
+  if (!plan_.has_value() || plan_->placement_version != placement_.version) {
+    return {};
+  }
+  return MovesOf(*plan_);
+}
+
+const StepPlan* StepPlanInForce::usable() const {
+  return plan_.has_value() && FitsPlacement(*plan_, placement_) ? &*plan_
+                                                                : nullptr;
+}
+
+std::vector<Lend> StepPlanInForce::PlannedLends(LayerId layer) const {
+  const StepPlan* const plan = usable();
+  return plan == nullptr ? std::vector<Lend>()
+                         : plan->layers[layer.index()].lends;
+}
+
+}  // namespace balancemoe::worker

@@ -121,6 +121,28 @@ TEST_F(AgentCoordinatorTest, PolicyThatMovesNeedsAJobThatDoes) {
                                      HasSubstr("moves experts")));
 }
 
+TEST_F(AgentCoordinatorTest, PlansMadeAheadServeOnWhileTheCoordinatorIsAway) {
+  AgentJob::Options options = JobOptions(kPatient);
+  options.policy = "adaptive";
+  options.ends_steps = true;
+  AgentJob job(options);
+  ASSERT_THAT(job.Attach(), IsOk());
+  ASSERT_TRUE(job.PlanUntil(Used));
+  EXPECT_EQ(job.agent(1).policy(), "adaptive@hybrid");
+
+  coordinator_.Kill();
+  for (int i = 0; i < 50; ++i) EXPECT_TRUE(job.PlanNextLayer().used);
+  const PlanId before = job.PlanNextLayer().routings[0].plan;
+
+  // A coordinator that starts over counts its plans anew.
+  coordinator_.Start();
+  EXPECT_TRUE(job.PlanUntil([&](const AgentJob::Round& round) {
+    return round.used && round.routings[0].plan != before;
+  }));
+  EXPECT_EQ(job.Count(&AgentCounters::plan_deadlines_missed), 0);
+  EXPECT_EQ(job.Count(&AgentCounters::plans_refused), 0);
+}
+
 TEST_F(AgentCoordinatorTest, PolicyThatAnOperatorSetOutlivesTheCoordinator) {
   AgentJob job(JobOptions(kPatient));
   ASSERT_THAT(job.Attach(), IsOk());

@@ -85,6 +85,9 @@ AgentJob::Round AgentJob::PlanNextLayer() {
     const auto& moves = round.routings[static_cast<size_t>(rank)].moves;
     if (!moves.empty()) agent(rank).CommitMoves({{layer, moves}});
   }
+  if (options_.ends_steps && layer.value() + 1 == kLayers) {
+    round.status = EndStep();
+  }
   round.used =
       !first.lends.empty() &&
       std::all_of(round.routings.begin(), round.routings.end(),
@@ -94,6 +97,18 @@ AgentJob::Round AgentJob::PlanNextLayer() {
   round.idle = std::all_of(round.routings.begin(), round.routings.end(),
                            [](const auto& r) { return r.lends.empty(); });
   return round;
+}
+
+absl::Status AgentJob::EndStep() {
+  const auto statuses = OnAllRanks(options_.world_size, [&](int32_t rank) {
+    const auto moves = agent(rank).EndStep();
+    if (moves.ok() && !moves->empty()) agent(rank).CommitMoves(*moves);
+    return moves.status();
+  });
+  for (const absl::Status& status : statuses) {
+    if (!status.ok()) return status;
+  }
+  return absl::OkStatus();
 }
 
 bool AgentJob::PlanUntil(

@@ -27,7 +27,8 @@ class AgentJob {
     int32_t spare_slots = 4;
     absl::Duration plan_deadline = absl::Seconds(10);
     std::string policy;
-    // Commits what plans move as soon as all workers know it.
+    // Ends the step after each last layer, and commits what plans move as soon
+    // as all workers know it.
     bool ends_steps = false;
     // Without one, loopback.
     TransportFactory transport;
@@ -63,6 +64,8 @@ class AgentJob {
   int64_t CountDropped(int64_t DroppedPlans::*counter);
 
  private:
+  absl::Status EndStep();
+
   const Options options_;
   LoopbackHub hub_;
   std::vector<std::unique_ptr<Agent>> agents_;

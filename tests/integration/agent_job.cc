@@ -64,7 +64,7 @@ AgentJob::Round AgentJob::PlanNextLayer() {
   const LayerId layer(static_cast<int32_t>(rounds_ % kLayers));
   ++rounds_;
   auto results = OnAllRanks(options_.world_size, [&](int32_t rank) {
-    agent(rank).BeginIteration(iteration);
+    if (layer == LayerId(0)) agent(rank).BeginIteration(iteration);
     auto routing = agent(rank).PlanLayer(
         layer, Loads(kExpertsPerWorker * options_.world_size));
     LayerTimes times;

@@ -91,7 +91,9 @@ void CoordinatedPlanner::BeginIteration(Iteration iteration) {
   client_.SetIteration(iteration);
   in_force_.BeginIteration(iteration);
   plans_ahead_ = options_.ends_steps && inbox_.PlansAhead(iteration);
-  step_loads_.clear();
+  step_loads_.assign(static_cast<size_t>(options_.layers) *
+                         static_cast<size_t>(options_.experts_per_layer),
+                     0);
 }
 
 absl::StatusOr<LayerRouting> CoordinatedPlanner::PlanLayer(
@@ -123,8 +125,11 @@ absl::StatusOr<LayerRouting> CoordinatedPlanner::PlanLayer(
 
 void CoordinatedPlanner::ReportStepLoads(
     LayerId layer, absl::Span<const int64_t> tokens_per_expert) {
-  step_loads_.insert(step_loads_.end(), tokens_per_expert.begin(),
-                     tokens_per_expert.end());
+  // A layer that is used twice in an iteration has the loads of both.
+  int64_t* const row = &step_loads_[layer.index() * tokens_per_expert.size()];
+  for (size_t i = 0; i < tokens_per_expert.size(); ++i) {
+    row[i] += tokens_per_expert[i];
+  }
   if (layer.value() + 1 != options_.layers) return;
   LayerReport report = {.iteration = iteration_,
                         .layers = {},

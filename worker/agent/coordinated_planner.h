@@ -89,7 +89,7 @@ class CoordinatedPlanner {
 
   StepPlanInForce in_force_;
   // This worker wants plans made ahead in this iteration; then it reports all
-  // layers together, these so far, [layers so far * E].
+  // layers together, [layers * E].
   bool plans_ahead_ = false;
   std::vector<int64_t> step_loads_;
   Iteration iteration_;

@@ -5,19 +5,10 @@
 
 #include "absl/time/time.h"
 #include "absl/types/span.h"
+#include "common/planning/planning_cost.h"
 #include "common/planning/top_up.h"
 
 namespace balancemoe {
-namespace {
-
-// What planning on every worker costs on the critical path: constants, so that
-// replays are reproducible. Measured times stand beside them.
-constexpr double kFirstLookUs = 1;
-constexpr double kSearchUs = 30;
-constexpr double kSearchedPairs = 512;
-
-}  // namespace
-
 ReplayedLayer::ReplayedLayer(const Setup& setup, const Policy& policy,
                              const Clock& clock)
     : setup_(setup),
@@ -82,29 +73,16 @@ LayerPlan ReplayedLayer::Plan(Iteration iteration, const LoadMatrix& tokens) {
   return policy_.Decide(snapshot_);
 }
 
-double ReplayedLayer::PlanningUs(bool searched) const {
-  switch (TraitsOf(setup_.choice.name).planner) {
-    case Planner::kNobody:
-      return 0;
-    case Planner::kCoordinator:
-      if (inline_) return setup_.profile.plan_latency_us;
-      if (setup_.choice.mode == "ahead") return 0;
-      [[fallthrough]];
-    case Planner::kEveryWorker:
-      if (!searched) return kFirstLookUs;
-      return kSearchUs * setup_.workers * setup_.experts / kSearchedPairs;
-  }
-  return 0;
-}
-
 void ReplayedLayer::TimeLayer(const LayerLoads& loads, const LayerPlan& plan,
                               ReplayedDecision& decision) {
-  const LayerUse use = {.moves = plan.moves,
-                        .lends = lends_,
-                        .early_lends = planned_lends_,
-                        .early_moves = !inline_,
-                        .fan_out = plan.fan_out,
-                        .planning_us = PlanningUs(plan.searched)};
+  const LayerUse use = {
+      .moves = plan.moves,
+      .lends = lends_,
+      .early_lends = planned_lends_,
+      .early_moves = !inline_,
+      .fan_out = plan.fan_out,
+      .planning_us = PlanningUs(setup_.choice, setup_.workers, setup_.experts,
+                                plan.searched, setup_.profile.plan_latency_us)};
   const LayerTiming& timing = forecaster_.Time(loads, use);
   decision.layer_us = timing.layer_us();
   // Never negative but for rounding.

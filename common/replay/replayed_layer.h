@@ -66,7 +66,6 @@ class ReplayedLayer {
 
  private:
   LayerPlan Plan(Iteration iteration, const LoadMatrix& tokens);
-  double PlanningUs(bool searched) const;
   void ApplyPlan(const LayerLoads& loads, LayerPlan& plan);
   void TimeLayer(const LayerLoads& loads, const LayerPlan& plan,
                  ReplayedDecision& decision);

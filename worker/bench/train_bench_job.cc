@@ -25,12 +25,14 @@ constexpr int64_t kWarmupSteps = 2;
 class TrainBenchLoop {
  public:
   TrainBenchLoop(const TrainBenchOptions& bench, const TrainOptions& options,
-                 const WorkerPlace& place, Agent& agent, TextCorpus corpus)
+                 const WorkerPlace& place, Agent& agent, TextCorpus corpus,
+                 const std::optional<Pacing>& pacing)
       : bench_(bench),
         options_(options),
         place_(place),
         agent_(agent),
-        trainer_(options, std::move(corpus), agent) {}
+        pacing_(pacing),
+        trainer_(options, std::move(corpus), agent, pacing) {}
 
   absl::Status Warm() {
     BMOE_RETURN_IF_ERROR(GiveCostModel(options_, agent_));
@@ -71,6 +73,7 @@ class TrainBenchLoop {
     summary.workers = place_.world_size;
     summary.peak_rss_bytes = PeakRssBytes();
     summary.peak_expert_bytes = trainer_.PeakExpertBytes();
+    summary.pacing = pacing_;
     return summary;
   }
 
@@ -108,6 +111,7 @@ class TrainBenchLoop {
   const TrainOptions& options_;
   const WorkerPlace& place_;
   Agent& agent_;
+  const std::optional<Pacing> pacing_;
   Trainer trainer_;
   int64_t iteration_ = 0;
 };
@@ -120,7 +124,9 @@ absl::StatusOr<nlohmann::ordered_json> RunTrainBench(
   ShareCores(place.local_world_size);
   BMOE_ASSIGN_OR_RETURN(TextCorpus corpus,
                         TextCorpus::Load(options.text, options.seq));
-  TrainBenchLoop loop(bench, options, place, agent, std::move(corpus));
+  BMOE_ASSIGN_OR_RETURN(const std::optional<Pacing> pacing,
+                        PacingOf(options, place.world_size));
+  TrainBenchLoop loop(bench, options, place, agent, std::move(corpus), pacing);
   BMOE_RETURN_IF_ERROR(loop.Warm());
   ProgressBar bar(
       {.label = "round", .steps = bench.blocks, .terminal = place.terminal},

@@ -38,7 +38,7 @@ class ExpertFfnFunction : public torch::autograd::Function<ExpertFfnFunction> {
     context->save_for_backward(
         {x, w1, b1, w2, b2, activations.before_gelu, activations.after_gelu});
     context->saved_data[kBorrowedKey] = borrowed;
-    pass->times().expert_compute += pass->context().clock.Now() - start;
+    pass->EndCompute(start, x.size(0), /*backward=*/false);
     pass->times().tokens_computed += x.size(0);
     LayerPass::SaveIn(context, std::move(pass));
     return out;
@@ -58,7 +58,7 @@ class ExpertFfnFunction : public torch::autograd::Function<ExpertFfnFunction> {
     torch::Tensor gradient_x =
         FfnBackward(gradients[0].contiguous(), saved[0], {saved[5], saved[6]},
                     parameters, gradient);
-    pass->times().expert_compute += pass->context().clock.Now() - start;
+    pass->EndCompute(start, saved[0].size(0), /*backward=*/true);
     pass->EndStep();
     return {torch::Tensor(), torch::Tensor(), gradient_x,   gradient.w1(),
             gradient.b1(),   gradient.w2(),   gradient.b2()};

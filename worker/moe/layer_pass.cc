@@ -1,5 +1,6 @@
 #include "worker/moe/layer_pass.h"
 
+#include <algorithm>
 #include <string>
 
 #include "worker/moe/processor_time.h"
@@ -60,6 +61,17 @@ void LayerPass::BeginBackward() {
   forward_cpu_ = times_->other_threads_cpu;
   context_->store->PrepareGradients();
   if (!lends_->finished()) Check(lends_->BeginReturns());
+}
+
+void LayerPass::EndCompute(absl::Time start, int64_t tokens, bool backward) {
+  if (const auto& pace = context_->pace; pace.has_value()) {
+    const absl::Time due =
+        start + (backward ? pace->Backward(tokens) : pace->Forward(tokens));
+    times_->pace_overrun +=
+        std::max(context_->clock.Now() - due, absl::ZeroDuration());
+    SleepUntil(due, context_->clock);
+  }
+  times_->expert_compute += context_->clock.Now() - start;
 }
 
 const ExpertTensors& LayerPass::AwaitReturned(size_t i) {

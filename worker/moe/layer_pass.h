@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -14,6 +15,7 @@
 #include "common/clock.h"
 #include "worker/agent/agent.h"
 #include "worker/expert/lend_executor.h"
+#include "worker/moe/compute_pace.h"
 #include "worker/moe/moe_layer_times.h"
 #include "worker/moe/token_exchange.h"
 
@@ -24,6 +26,8 @@ struct LayerContext {
   Agent& agent;
   LayerId layer;
   std::shared_ptr<ExpertStore> store;
+  // Of experts, for emulation.
+  std::optional<ComputePace> pace = {};
   // A leaf that wants a gradient and never gets one. As an input of our
   // autograd functions it makes their backward run on every worker, so that all
   // of them take part in its exchanges, whatever a worker's own batch looks
@@ -68,6 +72,10 @@ class LayerPass : public torch::CustomClassHolder {
   // The last thing in each step of forward and backward: brings the times up to
   // date.
   void EndStep();
+
+  // An expert's computation over `tokens` rows has ended that began at `start`:
+  // keeps the pace, if there is one, and counts the time.
+  void EndCompute(absl::Time start, int64_t tokens, bool backward);
 
   // The gradient of lent expert `i`, once it is home.
   const ExpertTensors& AwaitReturned(size_t i);

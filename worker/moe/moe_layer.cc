@@ -80,7 +80,8 @@ class MoeLayerImpl::Impl {
             LayerContext{.agent = agent,
                          .layer = options.layer,
                          .store = std::make_shared<ExpertStore>(
-                             StoreOptions(options, agent.transport()))})) {}
+                             StoreOptions(options, agent.transport())),
+                         .pace = options.pace})) {}
 
   torch::Tensor Forward(const torch::Tensor& hidden);
 

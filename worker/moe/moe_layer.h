@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -13,6 +14,7 @@
 #include "common/planning/plan.h"
 #include "worker/agent/agent.h"
 #include "worker/expert/expert_store.h"
+#include "worker/moe/compute_pace.h"
 #include "worker/moe/gate.h"
 #include "worker/moe/moe_layer_times.h"
 
@@ -34,6 +36,8 @@ struct MoeLayerOptions {
   // Tensors of each expert parameter's shape that the optimizer keeps in
   // experts(), where they move with the expert: 2 for Adam.
   int32_t moments = 0;
+  // Emulates other hardware: each expert takes at least so long.
+  std::optional<ComputePace> pace = {};
   // Lets the workers meet before each exchange, so that MoeLayerTimes tells
   // waiting for peers from moving tokens: costs a barrier, four times per step.
   bool split_peer_wait = false;

@@ -14,6 +14,8 @@ struct MoeLayerTimes {
   absl::Duration backward;
   // Inside the experts' own computation, both directions.
   absl::Duration expert_compute;
+  // Of it, what a paced computation took longer than its pace.
+  absl::Duration pace_overrun;
   // Waiting for parameters or gradients that compute did not hide.
   absl::Duration exposed_transfer;
   // Moving tokens, all four exchanges, peers' waiting included.

@@ -6,6 +6,7 @@ balancemoe_library(
     calibrate_job.h
     gradient_bucket.h
     moe_gpt.h
+    paced_agent.h
     routers.h
     state_digest.h
     train_job.h
@@ -15,6 +16,7 @@ balancemoe_library(
     calibrate_job.cc
     gradient_bucket.cc
     moe_gpt.cc
+    paced_agent.cc
     routers.cc
     state_digest.cc
     train_job.cc

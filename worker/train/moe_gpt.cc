@@ -80,6 +80,7 @@ MoeGptImpl::MoeGptImpl(const MoeGptOptions& options, Agent& agent) {
     moe.top_k = options.top_k;
     moe.seed = options.seed;
     moe.moments = options.moments;
+    moe.pace = options.pace;
     moe_layers_.push_back(MoeLayer(moe, agent));
     blocks_.push_back(register_module(absl::StrCat("block", layer),
                                       Block(options, moe_layers_.back())));

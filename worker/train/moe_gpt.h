@@ -7,6 +7,7 @@
 #include <torch/types.h>
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "worker/agent/agent.h"
@@ -29,6 +30,8 @@ struct MoeGptOptions {
   uint64_t seed = 1;
   // As MoeLayerOptions::moments.
   int32_t moments = 0;
+  // As MoeLayerOptions::pace.
+  std::optional<ComputePace> pace = {};
 };
 
 // A GPT over bytes whose blocks have a MoE layer each instead of a dense

@@ -10,6 +10,7 @@ balancemoe_library(
     local_workers.h
     loss_agreement.h
     measured_profile.h
+    pacing.h
     process_usage.h
     progress_bar.h
     quota_routing.h
@@ -30,6 +31,7 @@ balancemoe_library(
     local_workers.cc
     loss_agreement.cc
     measured_profile.cc
+    pacing.cc
     process_usage.cc
     progress_bar.cc
     quota_routing.cc
@@ -40,7 +42,7 @@ balancemoe_library(
     train_options.cc
     train_report.cc
     worker_place.cc
-  PUBLIC_DEPS balancemoe::planning balancemoe::terminal absl::str_format
+  PUBLIC_DEPS balancemoe::io balancemoe::planning balancemoe::terminal absl::str_format
               CLI11::CLI11 nlohmann_json::nlohmann_json
   PRIVATE_DEPS OpenSSL::Crypto yaml-cpp)
 
@@ -48,7 +50,7 @@ if(NOT BALANCEMOE_WITH_TORCH)
   return()
 endif()
 
-foreach(name cost_model_file demo_report loss_agreement measured_profile quota_routing text_corpus train_options train_report)
+foreach(name cost_model_file demo_report loss_agreement measured_profile pacing quota_routing text_corpus train_options train_report)
   balancemoe_test(${name}_test.cc DEPS balancemoe::train_run
                   balancemoe::test_fixtures)
 endforeach()

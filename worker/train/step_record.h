@@ -13,6 +13,8 @@ struct LayerFigures {
   // Gate's end to combined output.
   double layer_us = 0;
   double expert_compute_us = 0;
+  // Of it, what paced computation took longer than its pace.
+  double pace_overrun_us = 0;
   double exposed_transfer_us = 0;
   // Moving tokens, without waiting for slower peers.
   double all_to_all_us = 0;

@@ -65,7 +65,9 @@ absl::StatusOr<nlohmann::ordered_json> RunTrainJob(const TrainOptions& options,
   ShareCores(place.local_world_size);
   BMOE_ASSIGN_OR_RETURN(TextCorpus corpus,
                         TextCorpus::Load(options.text, options.seq));
-  Trainer trainer(options, std::move(corpus), agent);
+  BMOE_ASSIGN_OR_RETURN(const std::optional<Pacing> pacing,
+                        PacingOf(options, place.world_size));
+  Trainer trainer(options, std::move(corpus), agent, pacing);
   const bool first = place.rank == WorkerRank(0);
   const absl::Status same_bits = TestGemm({options.hidden, options.ffn});
   if (first && !same_bits.ok()) progress << same_bits.message() << std::endl;
@@ -92,11 +94,18 @@ absl::StatusOr<nlohmann::ordered_json> RunTrainJob(const TrainOptions& options,
   if (!first) return nlohmann::ordered_json();
   summary.warmup_steps = WarmupSteps(options.steps);
   summary.energy_j = energy_j;
+  summary.pacing = pacing;
   return BuildTrainReport(options, summary, steps);
 }
 
 absl::Status GiveCostModel(const TrainOptions& options, Agent& agent) {
   const ExpertShape shape{options.hidden, options.ffn};
+  BMOE_ASSIGN_OR_RETURN(const std::optional<Pacing> pacing,
+                        PacingOf(options, agent.transport().world_size()));
+  if (pacing.has_value()) {
+    agent.ReportCostModel(PacedCostModel(*pacing, shape.bytes()));
+    return absl::OkStatus();
+  }
   if (options.cost_model.empty()) {
     return Calibrate(shape, AdamBytes(shape.bytes()), agent).status();
   }

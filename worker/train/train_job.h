@@ -23,9 +23,10 @@ absl::StatusOr<nlohmann::ordered_json> RunTrainJob(const TrainOptions& options,
                                                    std::ostream& progress);
 
 // Gives `agent` the cost model that coordinators plan with: that of the file of
-// --cost-model, else measured now. A collective; from then on there are lends.
+// --cost-model, that of --pace, else measured now. A collective; from then on
+// there are lends.
 //
-// Errors: InvalidArgument for the file; those of Calibrate.
+// Errors: InvalidArgument for a file; those of Calibrate.
 absl::Status GiveCostModel(const TrainOptions& options, Agent& agent);
 
 // Threads that one of `local_workers` workers computes with on this machine.

@@ -6,6 +6,7 @@
 #include "common/planning/policy.h"
 #include "common/status_macros.h"
 #include "worker/train/cost_model_file.h"
+#include "worker/train/pacing.h"
 #include "worker/train/quota_routing.h"
 
 namespace balancemoe::worker {
@@ -72,6 +73,27 @@ void AddRoutingFlags(CLI::App& app, TrainOptions& options) {
       ->check(CLI::Range(0.0, 1e6))
       ->excludes("--imbalance")
       ->group("Routing");
+}
+
+void AddPacingFlags(CLI::App& app, TrainOptions& options) {
+  CLI::Option* const pace =
+      app.add_option("--pace", options.pace,
+                     "Emulate: train with the times of this profile's model "
+                     "and machine, a shipped profile or a file, in slow "
+                     "motion (docs/training.md)")
+          ->group("Pacing");
+  app.add_option("--pace-scale", options.pace_scale,
+                 "How many times slower than there")
+      ->check(CLI::Range(1e-3, 1e9))
+      ->needs(pace)
+      ->capture_default_str()
+      ->group("Pacing");
+  app.add_option("--pace-tokens", options.pace_tokens,
+                 "How many tokens each token stands for")
+      ->check(CLI::Range(1e-3, 1e9))
+      ->needs(pace)
+      ->capture_default_str()
+      ->group("Pacing");
 }
 
 void AddCommunicationFlags(CLI::App& app, TrainOptions& options) {
@@ -144,6 +166,7 @@ void AddTrainFlags(CLI::App& app, TrainOptions& options) {
   AddDataFlags(app, options);
   AddModelFlags(app, options);
   AddRoutingFlags(app, options);
+  AddPacingFlags(app, options);
   AddCommunicationFlags(app, options);
   AddCostModelFlag(app, options);
 }
@@ -174,6 +197,7 @@ absl::Status ValidateTrainOptions(const TrainOptions& options,
                              .status());
   }
   BMOE_RETURN_IF_ERROR(ValidatePolicy(options.policy));
+  BMOE_RETURN_IF_ERROR(PacingOf(options, workers).status());
   if (options.coordinator == "embedded" && !options.workers.has_value()) {
     return absl::InvalidArgumentError(
         "--coordinator: embedded goes with --workers only; name the host:port "

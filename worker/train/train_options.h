@@ -56,6 +56,10 @@ struct TrainOptions {
   int32_t spare_slots = 4;
   // YAML file of the cost model to plan with; empty: it is measured.
   std::string cost_model;
+  // Profile whose times to emulate, by name or file; empty: none.
+  std::string pace;
+  double pace_scale = 1;
+  double pace_tokens = 1;
   // Where the train report goes; empty: nowhere.
   std::string report;
 };

@@ -131,6 +131,28 @@ Json TextOrNull(const std::string& text) {
   return text.empty() ? Json(nullptr) : Json(text);
 }
 
+// The share of the steps that neither paced compute nor paced transfers
+// explain.
+double Distortion(absl::Span<const StepRecord> steps) {
+  const auto shares = PerStep(steps, [](const StepRecord& step) {
+    const double overrun_ms = SumOfLayerMaxima(
+        step,
+        [](const LayerFigures& layer) { return layer.pace_overrun_us / 1e3; });
+    return 1 - (MoeLayersMs(step) - overrun_ms) / step.step_ms;
+  });
+  return Mean(shares);
+}
+
+Json Paced(const RunSummary& summary, absl::Span<const StepRecord> steps) {
+  if (!summary.pacing.has_value()) return nullptr;
+  const auto measured =
+      steps.subspan(static_cast<size_t>(summary.warmup_steps));
+  return {{"profile", summary.pacing->profile.name},
+          {"scale", summary.pacing->scale},
+          {"tokens", summary.pacing->tokens},
+          {"distortion", Distortion(measured)}};
+}
+
 void AddIdentity(const TrainOptions& options, const RunSummary& summary,
                  absl::Span<const StepRecord> steps, Json& report) {
   report["policy"] = summary.policy;
@@ -138,7 +160,7 @@ void AddIdentity(const TrainOptions& options, const RunSummary& summary,
   report["workers"] = summary.workers;
   report["transport"] = options.transport;
   report["device"] = options.device;
-  report["paced"] = nullptr;
+  report["paced"] = Paced(summary, steps);
   report["seed"] = options.seed;
   report["steps"] = steps.size();
   Json losses = Json::array();

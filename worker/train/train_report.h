@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/types/span.h"
+#include "worker/train/pacing.h"
 #include "worker/train/step_record.h"
 #include "worker/train/train_options.h"
 
@@ -29,6 +30,8 @@ struct RunSummary {
   // those that it borrowed at a time.
   int64_t peak_expert_bytes = 0;
   std::optional<double> energy_j;
+  // What was emulated, if anything.
+  std::optional<Pacing> pacing;
 };
 
 // The train report of docs/training.md. Pure.

@@ -17,7 +17,8 @@
 namespace balancemoe::worker {
 namespace {
 
-MoeGptOptions ModelOf(const TrainOptions& options) {
+MoeGptOptions ModelOf(const TrainOptions& options,
+                      const std::optional<Pacing>& pacing) {
   MoeGptOptions model;
   model.layers = options.layers;
   model.seq = options.seq;
@@ -28,6 +29,13 @@ MoeGptOptions ModelOf(const TrainOptions& options) {
   model.top_k = options.top_k;
   model.seed = options.seed;
   model.moments = kAdamMoments;
+  if (pacing.has_value()) {
+    const CostModel cost = PacedCostModel(
+        *pacing, ExpertShape{options.hidden, options.ffn}.bytes());
+    model.pace = {.launch_us = cost.expert_launch_us,
+                  .us_per_token = cost.us_per_token,
+                  .backward_factor = cost.backward_factor};
+  }
   return model;
 }
 
@@ -61,6 +69,7 @@ LayerFigures FiguresOf(const MoeLayerTimes& times) {
   LayerFigures figures;
   figures.layer_us = us(times.forward + times.backward);
   figures.expert_compute_us = us(times.expert_compute);
+  figures.pace_overrun_us = us(times.pace_overrun);
   figures.exposed_transfer_us = us(times.exposed_transfer);
   figures.all_to_all_us = us(times.all_to_all - times.peer_wait);
   figures.peer_wait_us = us(times.peer_wait);
@@ -90,11 +99,12 @@ absl::Status GatherAll(const std::vector<T>& mine, std::vector<T>& all,
 
 }  // namespace
 
-Trainer::Trainer(const TrainOptions& options, TextCorpus corpus, Agent& agent)
+Trainer::Trainer(const TrainOptions& options, TextCorpus corpus, Agent& agent,
+                 const std::optional<Pacing>& pacing)
     : options_(options),
       corpus_(std::move(corpus)),
       agent_(agent),
-      model_(ModelOf(options), agent),
+      model_(ModelOf(options, pacing), agent),
       replicated_(WithFreshState(model_->ReplicatedParameters())),
       bucket_(model_->ReplicatedParameters()),
       between_steps_(agent, model_->moe_layers()) {

@@ -4,6 +4,7 @@
 #include <torch/types.h>
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -16,6 +17,7 @@
 #include "worker/train/adam.h"
 #include "worker/train/gradient_bucket.h"
 #include "worker/train/moe_gpt.h"
+#include "worker/train/pacing.h"
 #include "worker/train/sha256.h"
 #include "worker/train/step_record.h"
 #include "worker/train/text_corpus.h"
@@ -39,8 +41,10 @@ class Trainer {
     Sha256Digest optimizer;
   };
 
-  // `agent` must outlive the trainer. Options must be valid.
-  Trainer(const TrainOptions& options, TextCorpus corpus, Agent& agent);
+  // `agent` must outlive the trainer. Options must be valid. `pacing`, if any,
+  // says whose time experts take.
+  Trainer(const TrainOptions& options, TextCorpus corpus, Agent& agent,
+          const std::optional<Pacing>& pacing = {});
 
   // Trains on batch number `batch` of the text, as iteration `iteration` of the
   // job, which rises from call to call. Returns what all workers measured.

@@ -13,7 +13,10 @@
 #include "worker/expert/expert_store.h"
 #include "worker/train/embedded_coordinator.h"
 #include "worker/train/local_workers.h"
+#include "worker/train/paced_agent.h"
+#include "worker/train/pacing.h"
 #include "worker/train/process_usage.h"
+#include "worker/transport/delayed_transport.h"
 #include "worker/transport/gloo/gloo_transport.h"
 #include "worker/transport/loopback/loopback_hub.h"
 
@@ -55,16 +58,48 @@ AgentOptions AgentOptionsOf(const TrainOptions& options,
   return agent;
 }
 
+// Links of the emulated machine.
+LinkDelay DelayOf(const TrainOptions& options, const Pacing& pacing) {
+  const CostModel cost =
+      PacedCostModel(pacing, ExpertShape{options.hidden, options.ffn}.bytes());
+  LinkDelay delay;
+  delay.latency = absl::Microseconds(cost.intra_node.latency_us);
+  delay.bandwidth_bytes_per_s = 1e6 / cost.intra_node.us_per_byte;
+  // A token's row here stands for `token_bytes` there.
+  const auto row_bytes =
+      static_cast<double>(options.hidden) * static_cast<double>(sizeof(float));
+  delay.exchange_seconds_per_byte = static_cast<double>(cost.token_bytes) /
+                                    row_bytes * cost.intra_node.us_per_byte /
+                                    1e6;
+  return delay;
+}
+
+absl::StatusOr<nlohmann::ordered_json> RunPaced(const WorkerProgram& program,
+                                                const WorkerPlace& place,
+                                                Agent& agent,
+                                                const Pacing& pacing) {
+  PacedAgent paced(agent, pacing.profile.plan_latency_us, pacing.scale);
+  return program.job(program.options, place, paced);
+}
+
 int RunWorker(const WorkerProgram& program, const WorkerPlace& place,
               TransportFactory transport) {
   const std::string who = absl::StrCat("worker ", place.rank.value());
+  const auto pacing = PacingOf(program.options, place.world_size);
+  if (!pacing.ok()) return Fail(who, pacing.status());
+  if (pacing->has_value()) {
+    transport = DelayedFactory(std::move(transport),
+                               DelayOf(program.options, **pacing));
+  }
   auto agent = Agent::Attach(
       AgentOptionsOf(program.options, place, std::move(transport)));
   if (!agent.ok()) {
     const int code = Fail(who, agent.status());
     return absl::IsUnavailable(agent.status()) ? kNoCoordinator : code;
   }
-  const auto result = program.job(program.options, place, **agent);
+  const auto result = pacing->has_value()
+                          ? RunPaced(program, place, **agent, **pacing)
+                          : program.job(program.options, place, **agent);
   if (!result.ok()) return Fail(who, result.status());
   if (place.rank != WorkerRank(0)) return 0;
   const absl::Status finished = program.finish(*result);

@@ -200,6 +200,9 @@ class DelayedTransport final : public Transport {
                          absl::Span<std::byte> receive,
                          absl::Span<const size_t> receive_bytes,
                          ComputeStream stream) override {
+    if (line_->delay().exchange_seconds_per_byte > 0) {
+      return Exchange(send, send_bytes, receive, receive_bytes, stream);
+    }
     // The block for itself does not travel.
     const size_t own = rank().index() < receive_bytes.size()
                            ? receive_bytes[rank().index()]
@@ -242,6 +245,25 @@ class DelayedTransport final : public Transport {
   }
 
  private:
+  absl::Status Exchange(absl::Span<const std::byte> send,
+                        absl::Span<const size_t> send_bytes,
+                        absl::Span<std::byte> receive,
+                        absl::Span<const size_t> receive_bytes,
+                        ComputeStream stream) {
+    BMOE_RETURN_IF_ERROR(inner_->Barrier());
+    const absl::Time started = line_->Now();
+    BMOE_RETURN_IF_ERROR(
+        inner_->AllToAllV(send, send_bytes, receive, receive_bytes, stream));
+    const size_t bytes =
+        std::max(send.size() - send_bytes[rank().index()],
+                 receive.size() - receive_bytes[rank().index()]);
+    if (bytes == 0) return absl::OkStatus();
+    return line_->WaitUntil(
+        started + line_->delay().latency +
+        absl::Seconds(line_->delay().exchange_seconds_per_byte *
+                      static_cast<double>(bytes)));
+  }
+
   absl::Status Delayed(size_t bytes,
                        absl::FunctionRef<absl::Status()> collective) {
     const absl::Time started = line_->Now();

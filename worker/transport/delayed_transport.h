@@ -17,6 +17,10 @@ struct LinkDelay {
   // Collectives too are held up, each as one message of the bytes that this
   // worker receives.
   bool delay_collectives = false;
+  // An all-to-all of token rows, alone of all collectives, is held up by this
+  // per byte, of what leaves a worker or comes to it, whichever is more; it
+  // begins when all workers are there. 0: it is not.
+  double exchange_seconds_per_byte = 0;
 
   // How long a message of `bytes` occupies its lanes.
   absl::Duration TimeOf(size_t bytes) const;

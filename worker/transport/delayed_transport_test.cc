@@ -179,6 +179,31 @@ TEST(DelayedTransportTest, AnAbortEndsTheWaiting) {
   for (std::thread& thread : threads) thread.join();
 }
 
+TEST(DelayedTransportTest, ExchangesOfTokensHaveALinkOfTheirOwn) {
+  const SteadyClock clock;
+  LinkDelay delay = {.latency = absl::Milliseconds(20)};
+  delay.exchange_seconds_per_byte = 1e-4;
+  OnRanks(2, delay, [&](Transport& transport) {
+    // Rank 0 sends 1,000 bytes and gets 400; what stays does not count.
+    const bool first = transport.rank().value() == 0;
+    const std::vector<size_t> send = first ? std::vector<size_t>{5000, 1000}
+                                           : std::vector<size_t>{400, 5000};
+    const std::vector<size_t> receive = first ? std::vector<size_t>{5000, 400}
+                                              : std::vector<size_t>{1000, 5000};
+    Bytes out(send[0] + send[1]);
+    Bytes in(receive[0] + receive[1]);
+    const absl::Time started = clock.Now();
+    ASSERT_THAT(transport.AllToAllV(out, send, absl::MakeSpan(in), receive, {}),
+                IsOk());
+    EXPECT_GE(clock.Now() - started, absl::Milliseconds(120));
+    const absl::Time before = clock.Now();
+    std::vector<float> values(100000);
+    ASSERT_THAT(transport.AllReduceSum(absl::MakeSpan(values), {}), IsOk());
+    // 400,000 bytes would take 40 s.
+    EXPECT_LT(clock.Now() - before, absl::Seconds(20));
+  });
+}
+
 TEST(DelayedTransportTest, CollectivesAreDelayedOnlyOnRequest) {
   const SteadyClock clock;
   for (const bool delayed : {false, true}) {

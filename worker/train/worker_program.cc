@@ -65,12 +65,10 @@ LinkDelay DelayOf(const TrainOptions& options, const Pacing& pacing) {
   LinkDelay delay;
   delay.latency = absl::Microseconds(cost.intra_node.latency_us);
   delay.bandwidth_bytes_per_s = 1e6 / cost.intra_node.us_per_byte;
-  // A token's row here stands for `token_bytes` there.
   const auto row_bytes =
       static_cast<double>(options.hidden) * static_cast<double>(sizeof(float));
-  delay.exchange_seconds_per_byte = static_cast<double>(cost.token_bytes) /
-                                    row_bytes * cost.intra_node.us_per_byte /
-                                    1e6;
+  delay.exchange_seconds_per_byte =
+      PacedExchangeUsPerToken(pacing) / row_bytes / 1e6;
   return delay;
 }
 

@@ -1,6 +1,8 @@
 #include "worker/bench/train_bench_job.h"
 
 #include <iostream>
+#include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -49,6 +51,11 @@ class TrainBenchLoop {
     for (const std::string& policy : PoliciesOfRound(bench_, round)) {
       BMOE_RETURN_IF_ERROR(Settle(policy, round));
       BMOE_RETURN_IF_ERROR(trainer_.Restore(before));
+      // Each policy's experts live where it has put them.
+      if (const auto left = placements_.find(policy);
+          left != placements_.end()) {
+        BMOE_RETURN_IF_ERROR(trainer_.MoveTo(left->second));
+      }
       TrainBlock block{policy, {}};
       for (int64_t step = 0; step < bench_.block_steps; ++step) {
         BMOE_ASSIGN_OR_RETURN(
@@ -56,6 +63,7 @@ class TrainBenchLoop {
             trainer_.Step(iteration_++, round * bench_.block_steps + step));
         block.steps.push_back(std::move(record));
       }
+      placements_[policy] = trainer_.placement();
       // The other routing learns something else.
       if (policy != kBalanced || after.parameters.empty()) {
         after = trainer_.CopyState();
@@ -114,6 +122,8 @@ class TrainBenchLoop {
   const std::optional<Pacing> pacing_;
   Trainer trainer_;
   int64_t iteration_ = 0;
+  // By policy, at the end of its last block.
+  std::map<std::string, JobPlacement> placements_;
 };
 
 }  // namespace

@@ -15,11 +15,16 @@ absl::StatusOr<MoveReport> StepTransfers::EndStep() {
     moves.push_back({layer->experts().layer(), layer->TakePlannedMoves()});
   }
   BMOE_ASSIGN_OR_RETURN(MoveReport report, Move(moves));
+  BMOE_RETURN_IF_ERROR(SendAhead());
+  return report;
+}
+
+absl::Status StepTransfers::SendAhead() {
   for (MoeLayer& layer : layers_) {
     BMOE_RETURN_IF_ERROR(
         layer->SendAhead(agent_.PlannedLends(layer->experts().layer())));
   }
-  return report;
+  return absl::OkStatus();
 }
 
 absl::StatusOr<MoveReport> StepTransfers::RestorePlacement(

@@ -62,6 +62,12 @@ class StepTransfers {
   // changed. A collective, with the same errors.
   absl::StatusOr<MoveReport> RestorePlacement(const JobPlacement& placement);
 
+  // Starts again, after RestorePlacement, to send what the next forward will
+  // lend.
+  //
+  // Errors: those of the transport.
+  absl::Status SendAhead();
+
   // Where the experts live; the version is 0.
   JobPlacement CurrentPlacement() const;
 

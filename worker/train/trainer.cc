@@ -303,6 +303,12 @@ Trainer::State Trainer::CopyState() const {
   return state;
 }
 
+absl::Status Trainer::MoveTo(const JobPlacement& placement) {
+  BMOE_RETURN_IF_ERROR(between_steps_.RestorePlacement(placement).status());
+  GatherParameters();
+  return between_steps_.SendAhead();
+}
+
 absl::Status Trainer::Restore(const State& state) {
   BMOE_RETURN_IF_ERROR(
       between_steps_.RestorePlacement(state.placement).status());
@@ -314,7 +320,7 @@ absl::Status Trainer::Restore(const State& state) {
     parameters_[i].variance.copy_(state.parameters[i].variance);
     parameters_[i].steps.copy_(state.parameters[i].steps);
   }
-  return absl::OkStatus();
+  return between_steps_.SendAhead();
 }
 
 int64_t Trainer::PeakExpertBytes() const {

@@ -68,6 +68,12 @@ class Trainer {
   // Errors: those of StepTransfers::RestorePlacement.
   absl::Status Restore(const State& state);
 
+  // Moves experts until they live where `placement` says.
+  //
+  // Errors: those of StepTransfers::RestorePlacement.
+  absl::Status MoveTo(const JobPlacement& placement);
+  JobPlacement placement() const { return between_steps_.CurrentPlacement(); }
+
   // Of parameters, gradients and optimizer state of experts, at most ever.
   int64_t PeakExpertBytes() const;
 

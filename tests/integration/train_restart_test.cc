@@ -47,7 +47,7 @@ using GoOn = std::function<bool(const StepRecord& record)>;
 absl::StatusOr<Learned> TrainWorker(Agent& agent, const GoOn& go_on) {
   const TrainOptions options = SmallModel();
   BMOE_ASSIGN_OR_RETURN(TextCorpus corpus, TextCorpus::Load({}, options.seq));
-  Trainer trainer(options, std::move(corpus), agent);
+  Trainer trainer(options, {.corpus = std::move(corpus)}, agent);
   Learned learned;
   for (bool more = true; more;) {
     const auto step = static_cast<int64_t>(learned.losses.size());

@@ -13,7 +13,7 @@
 #include "worker/bench/policy_switch.h"
 #include "worker/train/process_usage.h"
 #include "worker/train/progress_bar.h"
-#include "worker/train/text_corpus.h"
+#include "worker/train/train_inputs.h"
 #include "worker/train/train_job.h"
 #include "worker/train/trainer.h"
 
@@ -27,14 +27,13 @@ constexpr int64_t kWarmupSteps = 2;
 class TrainBenchLoop {
  public:
   TrainBenchLoop(const TrainBenchOptions& bench, const TrainOptions& options,
-                 const WorkerPlace& place, Agent& agent, TextCorpus corpus,
-                 const std::optional<Pacing>& pacing)
+                 const WorkerPlace& place, Agent& agent, TrainInputs inputs)
       : bench_(bench),
         options_(options),
         place_(place),
         agent_(agent),
-        pacing_(pacing),
-        trainer_(options, std::move(corpus), agent, pacing) {}
+        pacing_(inputs.pacing),
+        trainer_(options, std::move(inputs), agent) {}
 
   absl::Status Warm() {
     BMOE_RETURN_IF_ERROR(GiveCostModel(options_, agent_));
@@ -132,11 +131,9 @@ absl::StatusOr<nlohmann::ordered_json> RunTrainBench(
     const TrainBenchOptions& bench, const TrainOptions& options,
     const WorkerPlace& place, Agent& agent) {
   ShareCores(place.local_world_size);
-  BMOE_ASSIGN_OR_RETURN(TextCorpus corpus,
-                        TextCorpus::Load(options.text, options.seq));
-  BMOE_ASSIGN_OR_RETURN(const std::optional<Pacing> pacing,
-                        PacingOf(options, place.world_size));
-  TrainBenchLoop loop(bench, options, place, agent, std::move(corpus), pacing);
+  BMOE_ASSIGN_OR_RETURN(TrainInputs inputs,
+                        LoadTrainInputs(options, place.world_size));
+  TrainBenchLoop loop(bench, options, place, agent, std::move(inputs));
   BMOE_RETURN_IF_ERROR(loop.Warm());
   ProgressBar bar(
       {.label = "round", .steps = bench.blocks, .terminal = place.terminal},

@@ -13,6 +13,7 @@ namespace {
 // Streams of SeededNumber, apart from those of the text, which are steps.
 constexpr uint64_t kQuotaStream = uint64_t{1} << 62;
 constexpr uint64_t kSkewStream = kQuotaStream + 1;
+constexpr uint64_t kCountsStream = kQuotaStream + 2;
 
 uint64_t SeedOf(uint64_t seed, uint64_t stream, LayerId layer) {
   return SeededNumber(seed, stream, static_cast<uint64_t>(layer.value()));
@@ -31,6 +32,18 @@ Router QuotaRouter(const QuotaSpec& spec, WorkerRank rank, LayerId layer,
                                    .view({spec.tokens, spec.top_k})
                                    .narrow(/*dim=*/0, rank.value() * own, own)
                                    .clone();
+  return [choice](const torch::Tensor&) { return choice; };
+}
+
+Router CountsRouter(const std::vector<int64_t>& counts, int32_t top_k,
+                    WorkerRank rank, LayerId layer, int64_t row,
+                    uint64_t seed) {
+  const uint64_t of_row = SeededNumber(SeedOf(seed, kCountsStream, layer),
+                                       static_cast<uint64_t>(row),
+                                       static_cast<uint64_t>(rank.value()));
+  const torch::Tensor choice =
+      torch::tensor(QuotaAssignment(counts, top_k, of_row), torch::kInt64)
+          .view({-1, top_k});
   return [choice](const torch::Tensor&) { return choice; };
 }
 

@@ -15,6 +15,11 @@ namespace balancemoe::worker {
 Router QuotaRouter(const QuotaSpec& spec, WorkerRank rank, LayerId layer,
                    uint64_t seed);
 
+// The choice of QuotaAssignment for `counts`, those of this worker, whose rows
+// are drawn by seed, layer, `row` and rank.
+Router CountsRouter(const std::vector<int64_t>& counts, int32_t top_k,
+                    WorkerRank rank, LayerId layer, int64_t row, uint64_t seed);
+
 // The highest logits after adding a bias of standard deviation `scale`, the
 // same in every step, that makes some experts popular.
 Router SkewedRouter(double scale, int64_t experts, int64_t top_k, LayerId layer,

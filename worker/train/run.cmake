@@ -14,11 +14,13 @@ balancemoe_library(
     process_usage.h
     progress_bar.h
     quota_routing.h
+    recorded_routes.h
     seeded_random.h
     sha256.h
     statistics.h
     step_record.h
     text_corpus.h
+    train_inputs.h
     train_options.h
     train_report.h
     worker_place.h
@@ -35,14 +37,17 @@ balancemoe_library(
     process_usage.cc
     progress_bar.cc
     quota_routing.cc
+    recorded_routes.cc
     seeded_random.cc
     sha256.cc
     statistics.cc
     text_corpus.cc
+    train_inputs.cc
     train_options.cc
     train_report.cc
     worker_place.cc
-  PUBLIC_DEPS balancemoe::io balancemoe::planning balancemoe::terminal absl::str_format
+  PUBLIC_DEPS balancemoe::io balancemoe::planning
+              balancemoe::replay balancemoe::terminal absl::str_format
               CLI11::CLI11 nlohmann_json::nlohmann_json
   PRIVATE_DEPS OpenSSL::Crypto yaml-cpp)
 
@@ -50,7 +55,7 @@ if(NOT BALANCEMOE_WITH_TORCH)
   return()
 endif()
 
-foreach(name cost_model_file demo_report loss_agreement measured_profile pacing quota_routing text_corpus train_options train_report)
+foreach(name cost_model_file demo_report loss_agreement measured_profile pacing quota_routing recorded_routes text_corpus train_options train_report)
   balancemoe_test(${name}_test.cc DEPS balancemoe::train_run
                   balancemoe::test_fixtures)
 endforeach()

@@ -19,7 +19,7 @@
 #include "worker/train/process_usage.h"
 #include "worker/train/progress_bar.h"
 #include "worker/train/sha256.h"
-#include "worker/train/text_corpus.h"
+#include "worker/train/train_inputs.h"
 #include "worker/train/train_report.h"
 #include "worker/train/trainer.h"
 
@@ -63,11 +63,10 @@ absl::StatusOr<nlohmann::ordered_json> RunTrainJob(const TrainOptions& options,
                                                    Agent& agent,
                                                    std::ostream& progress) {
   ShareCores(place.local_world_size);
-  BMOE_ASSIGN_OR_RETURN(TextCorpus corpus,
-                        TextCorpus::Load(options.text, options.seq));
-  BMOE_ASSIGN_OR_RETURN(const std::optional<Pacing> pacing,
-                        PacingOf(options, place.world_size));
-  Trainer trainer(options, std::move(corpus), agent, pacing);
+  BMOE_ASSIGN_OR_RETURN(TrainInputs inputs,
+                        LoadTrainInputs(options, place.world_size));
+  const std::optional<Pacing> pacing = inputs.pacing;
+  Trainer trainer(options, std::move(inputs), agent);
   const bool first = place.rank == WorkerRank(0);
   const absl::Status same_bits = TestGemm({options.hidden, options.ffn});
   if (first && !same_bits.ok()) progress << same_bits.message() << std::endl;

@@ -73,6 +73,16 @@ void AddRoutingFlags(CLI::App& app, TrainOptions& options) {
       ->check(CLI::Range(0.0, 1e6))
       ->excludes("--imbalance")
       ->group("Routing");
+  app.add_option("--route-from", options.route_from,
+                 "Route by the counts of this trace, one of its iterations "
+                 "per step, scaled to the batch")
+      ->excludes("--imbalance", "--skew")
+      ->group("Routing");
+  app.add_option("--route-iterations", options.route_iterations,
+                 "A:B, the trace's iterations from A on and before B "
+                 "(default: all)")
+      ->needs("--route-from")
+      ->group("Routing");
 }
 
 void AddPacingFlags(CLI::App& app, TrainOptions& options) {

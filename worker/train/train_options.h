@@ -33,9 +33,12 @@ struct TrainOptions {
   double lr = 3e-4;
   uint64_t seed = 1;
 
-  // At most one of the two.
+  // At most one of the three.
   std::optional<double> imbalance;
   std::optional<double> skew;
+  // Trace to route by; empty: none. "A:B" of its iterations; empty: all.
+  std::string route_from;
+  std::string route_iterations;
 
   // "policy" or "policy@mode".
   std::string policy = "adaptive";

@@ -99,12 +99,11 @@ absl::Status GatherAll(const std::vector<T>& mine, std::vector<T>& all,
 
 }  // namespace
 
-Trainer::Trainer(const TrainOptions& options, TextCorpus corpus, Agent& agent,
-                 const std::optional<Pacing>& pacing)
+Trainer::Trainer(const TrainOptions& options, TrainInputs inputs, Agent& agent)
     : options_(options),
-      corpus_(std::move(corpus)),
+      inputs_(std::move(inputs)),
       agent_(agent),
-      model_(ModelOf(options, pacing), agent),
+      model_(ModelOf(options, inputs_.pacing), agent),
       replicated_(WithFreshState(model_->ReplicatedParameters())),
       bucket_(model_->ReplicatedParameters()),
       between_steps_(agent, model_->moe_layers()) {
@@ -130,6 +129,7 @@ absl::StatusOr<StepRecord> Trainer::Step(int64_t iteration, int64_t batch) {
   const absl::Duration cpu = ProcessCpuTime();
   Transport& transport = agent_.transport();
   StepRecord record;
+  if (routes_by_record_) RouteByRecord(batch);
   agent_.BeginIteration(Iteration(iteration));
   try {
     const float share = ForwardBackward(Batch(batch));
@@ -153,7 +153,8 @@ torch::Tensor Trainer::Batch(int64_t batch) const {
   int64_t* out = bytes.mutable_data_ptr<int64_t>();
   const int64_t first = agent_.transport().rank().value() * options_.batch;
   for (int64_t i = 0; i < options_.batch; ++i) {
-    for (const char byte : corpus_.Sequence(options_.seed, batch, first + i)) {
+    for (const char byte :
+         inputs_.corpus.Sequence(options_.seed, batch, first + i)) {
       *out++ = static_cast<unsigned char>(byte);
     }
   }
@@ -226,7 +227,18 @@ absl::Status Trainer::GatherFigures(const WorkerFigures& mine,
   return GatherAll<WorkerFigures>({mine}, record.workers, agent_.transport());
 }
 
+void Trainer::RouteByRecord(int64_t row) {
+  const WorkerRank me = agent_.transport().rank();
+  for (MoeLayer moe : model_->moe_layers()) {
+    const LayerId layer = moe->experts().layer();
+    moe->SetRouter(CountsRouter(
+        inputs_.routes->Counts(row, layer, me, options_.batch * options_.seq),
+        static_cast<int32_t>(options_.top_k), me, layer, row, options_.seed));
+  }
+}
+
 void Trainer::RouteByQuota(double imbalance) {
+  routes_by_record_ = false;
   QuotaSpec spec;
   spec.imbalance = imbalance;
   spec.workers = agent_.transport().world_size();
@@ -240,6 +252,8 @@ void Trainer::RouteByQuota(double imbalance) {
 }
 
 void Trainer::RouteAsAsked() {
+  routes_by_record_ = inputs_.routes.has_value();
+  if (routes_by_record_) return;
   if (options_.imbalance.has_value()) return RouteByQuota(*options_.imbalance);
   for (MoeLayer moe : model_->moe_layers()) {
     moe->SetRouter(options_.skew.has_value()

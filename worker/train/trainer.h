@@ -17,10 +17,9 @@
 #include "worker/train/adam.h"
 #include "worker/train/gradient_bucket.h"
 #include "worker/train/moe_gpt.h"
-#include "worker/train/pacing.h"
 #include "worker/train/sha256.h"
 #include "worker/train/step_record.h"
-#include "worker/train/text_corpus.h"
+#include "worker/train/train_inputs.h"
 #include "worker/train/train_options.h"
 
 namespace balancemoe::worker {
@@ -41,10 +40,9 @@ class Trainer {
     Sha256Digest optimizer;
   };
 
-  // `agent` must outlive the trainer. Options must be valid. `pacing`, if any,
-  // says whose time experts take.
-  Trainer(const TrainOptions& options, TextCorpus corpus, Agent& agent,
-          const std::optional<Pacing>& pacing = {});
+  // `agent` must outlive the trainer. Options must be valid, and `inputs` what
+  // they name.
+  Trainer(const TrainOptions& options, TrainInputs inputs, Agent& agent);
 
   // Trains on batch number `batch` of the text, as iteration `iteration` of the
   // job, which rises from call to call. Returns what all workers measured.
@@ -86,6 +84,7 @@ class Trainer {
   torch::Tensor Batch(int64_t batch) const;
   // Returns this worker's share of the loss.
   float ForwardBackward(const torch::Tensor& bytes);
+  void RouteByRecord(int64_t row);
   void ZeroGradients();
   // Lets experts move and be sent as planned, and counts it.
   absl::Status EndStep(WorkerFigures& figures);
@@ -97,7 +96,7 @@ class Trainer {
 
   // Constant after construction.
   const TrainOptions options_;
-  const TextCorpus corpus_;
+  const TrainInputs inputs_;
   Agent& agent_;
   const SteadyClock clock_;
 
@@ -105,6 +104,8 @@ class Trainer {
   std::vector<AdamParameter> replicated_;
   GradientBucket bucket_;
   StepTransfers between_steps_;
+  // By the counts of --route-from, other ones in each step.
+  bool routes_by_record_ = false;
   // The replicated ones, then those of the experts that live here.
   std::vector<AdamParameter> parameters_;
 };

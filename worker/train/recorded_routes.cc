@@ -1,0 +1,180 @@
+#include "worker/train/recorded_routes.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+#include <map>
+#include <numeric>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "common/status_macros.h"
+
+namespace balancemoe::worker {
+namespace {
+
+constexpr char kTrace[] = "--route-from";
+constexpr char kIterations[] = "--route-iterations";
+
+absl::Status Wrong(absl::string_view flag, const std::string& what) {
+  return absl::InvalidArgumentError(absl::StrCat(flag, ": ", what));
+}
+
+// Exact shares of tokens * top_k, none above `tokens`, [E].
+std::vector<double> Shares(absl::Span<const int64_t> weights, int64_t tokens,
+                           int32_t top_k) {
+  const auto most = static_cast<double>(tokens);
+  std::vector<double> shares(weights.size(), -1);
+  double left = most * top_k;
+  // Each round fills an expert up at least, or is the last.
+  for (bool again = true; again;) {
+    again = false;
+    double weight = 0;
+    double open = 0;
+    for (size_t e = 0; e < weights.size(); ++e) {
+      if (shares[e] >= 0) continue;
+      weight += static_cast<double>(weights[e]);
+      ++open;
+    }
+    const double left_before = left;
+    for (size_t e = 0; e < weights.size(); ++e) {
+      if (shares[e] >= 0) continue;
+      const double part =
+          weight > 0 ? static_cast<double>(weights[e]) / weight : 1 / open;
+      if (left_before * part < most) continue;
+      shares[e] = most;
+      left -= most;
+      again = true;
+    }
+    if (again) continue;
+    for (size_t e = 0; e < weights.size(); ++e) {
+      if (shares[e] >= 0) continue;
+      shares[e] = left * (weight > 0 ? static_cast<double>(weights[e]) / weight
+                                     : 1 / open);
+    }
+  }
+  return shares;
+}
+
+absl::StatusOr<std::pair<int64_t, int64_t>> ParseRange(
+    const std::string& iterations) {
+  if (iterations.empty()) {
+    return std::pair(std::numeric_limits<int64_t>::min(),
+                     std::numeric_limits<int64_t>::max());
+  }
+  const std::vector<std::string> ends = absl::StrSplit(iterations, ':');
+  std::pair<int64_t, int64_t> range;
+  if (ends.size() != 2 || !absl::SimpleAtoi(ends[0], &range.first) ||
+      !absl::SimpleAtoi(ends[1], &range.second) ||
+      range.first >= range.second) {
+    return Wrong(kIterations,
+                 absl::StrCat("\"", iterations,
+                              "\" is not A:B, two whole numbers of which A is "
+                              "the smaller; A:B starts with A and ends before "
+                              "B"));
+  }
+  return range;
+}
+
+absl::Status CheckShape(const Trace& trace,
+                        const RecordedRoutes::Shape& shape) {
+  if (trace.num_experts != shape.experts) {
+    return Wrong(kTrace,
+                 absl::StrCat(trace.name, " has ", trace.num_experts,
+                              " experts, --experts is ", shape.experts));
+  }
+  if (static_cast<int32_t>(trace.layers.size()) < shape.layers) {
+    return Wrong(kTrace, absl::StrCat(trace.name, " has ", trace.layers.size(),
+                                      " layers, --layers is ", shape.layers));
+  }
+  const int32_t ranks = trace.num_ranks;
+  if (ranks > 0 && ranks % shape.workers != 0 && shape.workers % ranks != 0) {
+    return Wrong(
+        kTrace,
+        absl::StrCat(trace.name, " has ", ranks, " ranks for ", shape.workers,
+                     " workers; one number must divide the other"));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+std::vector<int64_t> ScaleToTokens(absl::Span<const int64_t> weights,
+                                   int64_t tokens, int32_t top_k) {
+  const std::vector<double> shares = Shares(weights, tokens, top_k);
+  std::vector<int64_t> counts(weights.size());
+  // (remainder, expert): the largest remainders come first, then lower experts.
+  std::vector<std::pair<double, size_t>> remainders;
+  int64_t missing = tokens * top_k;
+  for (size_t e = 0; e < counts.size(); ++e) {
+    counts[e] = static_cast<int64_t>(std::floor(shares[e]));
+    remainders.emplace_back(static_cast<double>(counts[e]) - shares[e], e);
+    missing -= counts[e];
+  }
+  std::sort(remainders.begin(), remainders.end());
+  for (size_t i = 0; missing > 0; i = (i + 1) % remainders.size()) {
+    int64_t& count = counts[remainders[i].second];
+    if (count == tokens) continue;
+    ++count;
+    --missing;
+  }
+  return counts;
+}
+
+absl::StatusOr<RecordedRoutes> RecordedRoutes::Create(
+    Trace trace, const std::string& iterations, const Shape& shape) {
+  BMOE_RETURN_IF_ERROR(CheckShape(trace, shape));
+  BMOE_ASSIGN_OR_RETURN(const auto range, ParseRange(iterations));
+  const auto layers = static_cast<size_t>(shape.layers);
+  std::map<Iteration, std::map<LayerId, LoadMatrix>> by_iteration;
+  for (TraceRecord& record : trace.records) {
+    if (record.iteration.value() < range.first ||
+        record.iteration.value() >= range.second ||
+        record.layer > trace.layers[layers - 1]) {
+      continue;
+    }
+    by_iteration[record.iteration][record.layer] = std::move(record.tokens);
+  }
+  if (by_iteration.empty()) {
+    return Wrong(kIterations, absl::StrCat("no iteration of ", trace.name,
+                                           " is in ", iterations));
+  }
+  std::vector<std::vector<LoadMatrix>> rows;
+  for (auto& [iteration, of_layers] : by_iteration) {
+    if (of_layers.size() != layers) {
+      return Wrong(
+          kTrace, absl::StrCat(trace.name, ": iteration ", iteration.value(),
+                               " has only ", of_layers.size(), " of the first ",
+                               layers, " layers"));
+    }
+    rows.emplace_back();
+    for (auto& [layer, tokens] : of_layers) {
+      rows.back().push_back(std::move(tokens));
+    }
+  }
+  return RecordedRoutes(shape, std::move(rows));
+}
+
+std::vector<int64_t> RecordedRoutes::Counts(int64_t row, LayerId layer,
+                                            WorkerRank worker,
+                                            int64_t tokens) const {
+  const LoadMatrix& recorded =
+      rows_[static_cast<size_t>(row % rows())][layer.index()];
+  const int32_t ranks = recorded.num_workers();
+  // The ranks that this worker stands for: several, or one that it shares.
+  const int32_t first =
+      static_cast<int32_t>(int64_t{worker.value()} * ranks / shape_.workers);
+  const int32_t count = std::max(1, ranks / shape_.workers);
+  std::vector<int64_t> weights(static_cast<size_t>(shape_.experts));
+  for (int32_t rank = first; rank < first + count; ++rank) {
+    const auto of_rank = recorded.Row(WorkerRank(rank));
+    for (size_t e = 0; e < weights.size(); ++e) weights[e] += of_rank[e];
+  }
+  return ScaleToTokens(weights, tokens, shape_.top_k);
+}
+
+}  // namespace balancemoe::worker

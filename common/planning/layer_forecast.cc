@@ -82,6 +82,7 @@ void LayerForecaster::AddMoves(const LayerLoads& loads, const LayerUse& use) {
 void LayerForecaster::AddLends(const LayerLoads& loads,
                                absl::Span<const Lend> lends, FanOut fan_out,
                                bool early) {
+  const bool together = fan_out == FanOut::kCheapest && cost_.relays;
   for (size_t i = 0; i < lends.size();) {
     TimedTransfer transfer = {.from = lends[i].from.index(),
                               .begin_copy = work_.copies.size(),
@@ -92,8 +93,7 @@ void LayerForecaster::AddLends(const LayerLoads& loads,
           {lends[i].to.index(),
            ExpertComputeUs(cost_, TokensOf(loads, lends[i]))});
       ++i;
-    } while (fan_out == FanOut::kCheapest && i < lends.size() &&
-             lends[i].expert == expert);
+    } while (together && i < lends.size() && lends[i].expert == expert);
     transfer.end_copy = work_.copies.size();
     work_.transfers.push_back(transfer);
   }

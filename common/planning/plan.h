@@ -60,7 +60,8 @@ enum class SplitRule {
 // How an expert that several workers borrow reaches them, and its gradients
 // come home.
 enum class FanOut {
-  // As a relay, as a tree or one by one, whichever is cheapest.
+  // As a relay, as a tree or one by one, whichever is cheapest, where the
+  // workers can (CostModel::relays).
   kCheapest,
   // From home to each of them, as systems without relays do.
   kOneByOne,

@@ -247,6 +247,7 @@ v1::Calibration ToProto(const CostModel& model) {
   proto.set_token_bytes(model.token_bytes);
   proto.set_optimizer_bytes(model.optimizer_bytes);
   proto.set_plan_latency_us(model.plan_latency_us);
+  proto.set_relays(model.relays);
   return proto;
 }
 
@@ -271,6 +272,7 @@ absl::StatusOr<CostModel> FromProto(const v1::Calibration& proto,
       .expert_bytes = expert_bytes,
       .token_bytes = proto.token_bytes(),
       .optimizer_bytes = proto.optimizer_bytes(),
+      .relays = proto.relays(),
       .plan_latency_us = proto.plan_latency_us(),
   };
   BMOE_RETURN_IF_ERROR(ValidateCostModel(model));

@@ -51,6 +51,7 @@ CostModel DecodeCostModel(absl::Span<const int64_t> words,
   model.token_bytes = words[1 + kMeasured];
   model.optimizer_bytes = words[2 + kMeasured];
   model.expert_bytes = expert_bytes;
+  model.relays = false;
   return model;
 }
 

@@ -10,7 +10,7 @@ balancemoe_library(
   SOURCES agent_scripted_coordinator.cc
   PUBLIC_DEPS balancemoe::wire)
 
-foreach(name agreement session)
+foreach(name agreement session step_plan)
   balancemoe_test(
     agent_${name}_test.cc
     LABEL

@@ -56,7 +56,7 @@ grpc::Status ScriptedCoordinator::Register(grpc::ServerContext*,
   response->set_coordinator_incarnation(7);
   response->set_generation(kGeneration);
   response->set_heartbeat_interval_ms(options_.heartbeat_interval_ms);
-  response->set_policy("scripted@inline");
+  response->set_policy(options_.policy);
   return grpc::Status::OK;
 }
 
@@ -118,7 +118,7 @@ Plan ScriptedCoordinator::GoodPlan(const Layer& layer) const {
   plan.generation = Generation(kGeneration);
   plan.iteration = Iteration(layer.first);
   plan.layer = LayerId(layer.second);
-  plan.policy = "scripted@inline";
+  plan.policy = options_.policy;
   // Expert 0 lives on worker 0 in any placement of neighbours.
   plan.decision.lends = {{.expert = ExpertId(0),
                           .from = WorkerRank(0),
@@ -158,6 +158,16 @@ v1::SessionResponse PushBytes(const std::string& bytes) {
   v1::SessionResponse response;
   response.mutable_plan()->set_plan(bytes);
   return response;
+}
+
+v1::SessionResponse PushStep(const StepPlan& plan) {
+  return PushStepBytes(EncodeStepPlan(plan));
+}
+
+v1::SessionResponse PushStepBytes(const std::string& bytes) {
+  v1::SessionResponse message;
+  message.mutable_step_plan()->set_plan(bytes);
+  return message;
 }
 
 v1::SessionResponse NoPlan(Iteration iteration, LayerId layer) {

@@ -17,6 +17,7 @@
 #include "common/ids.h"
 #include "common/mutex.h"
 #include "common/planning/plan.h"
+#include "common/planning/step_plan.h"
 
 namespace balancemoe {
 
@@ -26,10 +27,12 @@ namespace balancemoe {
 // a script.
 class ScriptedCoordinator final : private v1::CoordinatorService::Service {
  public:
-  // What to send to `rank`, now that all workers' loads of a layer are there.
+  // What to send to `rank`, now that all workers' loads of a layer, or of a
+  // whole step, are there.
   struct Occasion {
     WorkerRank rank;
-    // A plan that every worker of the job would accept.
+    // A plan that every worker of the job would accept; of a whole step, that
+    // of its first layer.
     Plan good_plan;
   };
   using Messages = std::vector<v1::SessionResponse>;
@@ -40,6 +43,7 @@ class ScriptedCoordinator final : private v1::CoordinatorService::Service {
     // 0 picks one.
     int port = 0;
     Script script;
+    std::string policy = "scripted@inline";
     bool answer_heartbeats = true;
     int64_t heartbeat_interval_ms = 30'000;
   };
@@ -96,6 +100,8 @@ class ScriptedCoordinator final : private v1::CoordinatorService::Service {
 // Messages for scripts.
 v1::SessionResponse Push(const Plan& plan);
 v1::SessionResponse PushBytes(const std::string& bytes);
+v1::SessionResponse PushStep(const StepPlan& plan);
+v1::SessionResponse PushStepBytes(const std::string& bytes);
 v1::SessionResponse NoPlan(Iteration iteration, LayerId layer);
 
 }  // namespace balancemoe

@@ -82,21 +82,29 @@ absl::StatusOr<std::vector<double>> Shares(const QuotaSpec& spec) {
 absl::StatusOr<std::vector<int64_t>> QuotaCounts(const QuotaSpec& spec) {
   BMOE_ASSIGN_OR_RETURN(const std::vector<double> shares, Shares(spec));
   const int64_t total = spec.tokens * spec.top_k;
-  std::vector<int64_t> counts(shares.size());
+  std::vector<double> exact;
+  for (const double share : shares) {
+    exact.push_back(std::min(share * static_cast<double>(total),
+                             static_cast<double>(spec.tokens)));
+  }
+  return RoundByLargestRemainder(exact, total, spec.tokens);
+}
+
+std::vector<int64_t> RoundByLargestRemainder(const std::vector<double>& exact,
+                                             int64_t total, int64_t most) {
+  std::vector<int64_t> counts(exact.size());
   // (remainder, expert): the largest remainders come first, then lower experts.
   std::vector<std::pair<double, size_t>> remainders;
-  for (size_t e = 0; e < shares.size(); ++e) {
-    const double exact = std::min(shares[e] * static_cast<double>(total),
-                                  static_cast<double>(spec.tokens));
-    counts[e] = static_cast<int64_t>(std::floor(exact + kRounding));
-    remainders.emplace_back(static_cast<double>(counts[e]) - exact, e);
+  for (size_t e = 0; e < exact.size(); ++e) {
+    counts[e] = static_cast<int64_t>(std::floor(exact[e] + kRounding));
+    remainders.emplace_back(static_cast<double>(counts[e]) - exact[e], e);
   }
   std::sort(remainders.begin(), remainders.end());
   int64_t missing =
       total - std::accumulate(counts.begin(), counts.end(), int64_t{0});
   for (size_t i = 0; missing > 0; i = (i + 1) % remainders.size()) {
     int64_t& count = counts[remainders[i].second];
-    if (count == spec.tokens) continue;
+    if (count == most) continue;
     ++count;
     --missing;
   }

@@ -1,11 +1,9 @@
 #include "worker/train/recorded_routes.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <limits>
 #include <map>
-#include <numeric>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -13,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "common/status_macros.h"
+#include "worker/train/quota_routing.h"
 
 namespace balancemoe::worker {
 namespace {
@@ -105,24 +104,8 @@ absl::Status CheckShape(const Trace& trace,
 
 std::vector<int64_t> ScaleToTokens(absl::Span<const int64_t> weights,
                                    int64_t tokens, int32_t top_k) {
-  const std::vector<double> shares = Shares(weights, tokens, top_k);
-  std::vector<int64_t> counts(weights.size());
-  // (remainder, expert): the largest remainders come first, then lower experts.
-  std::vector<std::pair<double, size_t>> remainders;
-  int64_t missing = tokens * top_k;
-  for (size_t e = 0; e < counts.size(); ++e) {
-    counts[e] = static_cast<int64_t>(std::floor(shares[e]));
-    remainders.emplace_back(static_cast<double>(counts[e]) - shares[e], e);
-    missing -= counts[e];
-  }
-  std::sort(remainders.begin(), remainders.end());
-  for (size_t i = 0; missing > 0; i = (i + 1) % remainders.size()) {
-    int64_t& count = counts[remainders[i].second];
-    if (count == tokens) continue;
-    ++count;
-    --missing;
-  }
-  return counts;
+  return RoundByLargestRemainder(Shares(weights, tokens, top_k), tokens * top_k,
+                                 tokens);
 }
 
 absl::StatusOr<RecordedRoutes> RecordedRoutes::Create(

@@ -5,6 +5,7 @@
 #include <functional>
 
 #include "absl/strings/str_cat.h"
+#include "common/planning/policy.h"
 #include "worker/train/loss_agreement.h"
 #include "worker/train/statistics.h"
 
@@ -36,8 +37,14 @@ double MedianOfBlock(const TrainBlock& block, const StepTime& time) {
   return Median(times);
 }
 
-// Number by number; texts and lists are those of the first.
-Json MedianOver(const std::vector<Json>& reports) {
+// Number by number; texts and lists are those of the first. A key may be null
+// in some blocks: a plan made ahead may come too late for a whole block.
+Json MedianOver(const std::vector<Json>& all_reports) {
+  std::vector<Json> reports;
+  for (const Json& report : all_reports) {
+    if (!report.is_null()) reports.push_back(report);
+  }
+  if (reports.empty()) return nullptr;
   const Json& first = reports.front();
   if (first.is_object()) {
     Json medians;
@@ -104,6 +111,10 @@ Json ReportOf(const TrainOptions& options, const RunSummary& summary,
               const std::string& policy) {
   RunSummary own = summary;
   own.policy = policy;
+  // `balanced` is none.
+  if (const auto choice = ParsePolicyChoice(policy); choice.ok()) {
+    own.mode = choice->mode;
+  }
   std::vector<Json> blocks;
   Json losses = Json::array();
   std::vector<StepRecord> all_steps;

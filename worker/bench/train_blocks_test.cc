@@ -41,6 +41,25 @@ TEST(TrainBlocksTest, OrderRotatesFromRoundToRound) {
   EXPECT_THAT(PoliciesOfRound(options, 3), ElementsAre("a", "b", "c"));
 }
 
+TEST(TrainBlocksTest, FiguresThatSomeBlocksLackAreThoseOfTheOthers) {
+  TrainBlock planned = Block("adaptive", {10}, 1);
+  planned.steps[0].layers[0].predicted_us = 2500;
+
+  const auto report = BuildBenchReport(
+      TrainOptions(), RunSummary(), {{planned}, {Block("adaptive", {10}, 1)}});
+  EXPECT_DOUBLE_EQ(report["runs"][0]["predicted_over_measured"]["mean"], 0.5);
+  EXPECT_EQ(report["runs"][0]["mode"], "hybrid");
+
+  const auto other_order = BuildBenchReport(
+      TrainOptions(), RunSummary(), {{Block("adaptive", {10}, 1)}, {planned}});
+  EXPECT_DOUBLE_EQ(other_order["runs"][0]["predicted_over_measured"]["mean"],
+                   0.5);
+
+  const auto none = BuildBenchReport(TrainOptions(), RunSummary(),
+                                     {{Block("adaptive", {10}, 1)}});
+  EXPECT_TRUE(none["runs"][0]["predicted_over_measured"].is_null());
+}
+
 TEST(TrainBlocksTest, RatiosAreMediansOverRounds) {
   // 1.5, 2 and 1.25 times as fast as static.
   const auto report = BuildBenchReport(

@@ -99,14 +99,23 @@ bool PlanCycle::PlanAhead(const std::vector<CompleteGather>& gathers,
   if (gathers.empty()) return false;
   const PolicyChoice& choice = schedule_.At(gathers.front().iteration);
   if (choice.plans_inline()) return false;
+  if (static_cast<int32_t>(gathers.size()) != shape_.layers) {
+    // From workers that have not heard of it yet, and wait.
+    for (const CompleteGather& gather : gathers) {
+      PushMissed({.iteration = gather.iteration,
+                  .layer = gather.layer,
+                  .cause = "mode",
+                  .reason = absl::StrCat(choice.ToString(), " plans ahead")},
+                 push);
+    }
+    return true;
+  }
   const bool known = std::all_of(
       gathers.begin(), gathers.end(), [&](const CompleteGather& gather) {
         return gather.placement_version == planner_.placement_version();
       });
   // Nobody waits, so that nobody has to be told that there is no plan.
-  if (static_cast<int32_t>(gathers.size()) != shape_.layers || !known) {
-    return true;
-  }
+  if (!known) return true;
   missed_last_ = false;
   const absl::Time began = environment_.clock.Now();
   const auto planned = planner_.DecideStep(choice, generation, gathers);

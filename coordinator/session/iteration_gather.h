@@ -64,7 +64,7 @@ struct CompleteGather {
 struct MissedGather {
   Iteration iteration;
   LayerId layer;
-  // "deadline", "superseded" or "placement": a metric label.
+  // "deadline", "superseded", "placement" or "mode": a metric label.
   absl::string_view cause;
   // For people.
   std::string reason;

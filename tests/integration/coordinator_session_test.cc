@@ -274,6 +274,18 @@ TEST_F(CoordinatorSessionTest, PolicyChangesWhileTheJobRuns) {
     EXPECT_EQ(PlanOf(first->Read()).policy(),
               iteration < 5 ? "static@inline" : "pairwise@inline");
   }
+
+  // Workers that have not heard that plans are made ahead need not wait.
+  ASSERT_THAT(set_policy("job", "adaptive", &response), IsOk());
+  EXPECT_EQ(response.first_iteration(), 6);
+  EXPECT_EQ(first->Read()->config_update().policy(), "adaptive@hybrid");
+  for (const auto* worker : {&first, &second}) {
+    (*worker)->SendReport(6, {0}, {1, 2, 3, 4});
+  }
+  const auto no_plan = first->Read();
+  ASSERT_TRUE(no_plan.has_value() && no_plan->has_no_plan());
+  EXPECT_EQ(no_plan->no_plan().iteration(), 6);
+  EXPECT_EQ(no_plan->no_plan().reason(), "adaptive@hybrid plans ahead");
 }
 
 TEST_F(CoordinatorSessionTest, MetricsShowAJobAndForgetItWhenItIsOver) {

@@ -90,7 +90,8 @@ void CoordinatedPlanner::BeginIteration(Iteration iteration) {
   iteration_ = iteration;
   client_.SetIteration(iteration);
   in_force_.BeginIteration(iteration);
-  plans_ahead_ = options_.ends_steps && inbox_.PlansAhead(iteration);
+  // Settled now: word of another policy may come in the middle.
+  plans_inline_ = !inbox_.PlansAhead(iteration);
   step_loads_.assign(static_cast<size_t>(options_.layers) *
                          static_cast<size_t>(options_.experts_per_layer),
                      0);
@@ -99,8 +100,7 @@ void CoordinatedPlanner::BeginIteration(Iteration iteration) {
 absl::StatusOr<LayerRouting> CoordinatedPlanner::PlanLayer(
     LayerId layer, absl::Span<const int64_t> tokens_per_expert) {
   const absl::Time begin = clock_.Now();
-  const bool willing =
-      inbox_.Expect(iteration_, layer) && !inbox_.PlansAhead(iteration_);
+  const bool willing = inbox_.Expect(iteration_, layer) && plans_inline_;
   const std::array<int64_t, kExtraWords> extra = {willing ? 1 : 0};
   BMOE_ASSIGN_OR_RETURN(
       LoadMatrix tokens,
@@ -108,7 +108,7 @@ absl::StatusOr<LayerRouting> CoordinatedPlanner::PlanLayer(
                               tokens_per_expert, extra));
   counters_.peer_wait += clock_.Now() - begin;
   outcomes_[layer.index()].reset();
-  if (plans_ahead_) ReportStepLoads(layer, tokens_per_expert);
+  if (!plans_inline_) ReportStepLoads(layer, tokens_per_expert);
   if (in_force_.usable() != nullptr) {
     return RouteByPlanInForce(layer, std::move(tokens), begin);
   }

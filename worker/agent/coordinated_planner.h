@@ -88,9 +88,9 @@ class CoordinatedPlanner {
   std::optional<LayerExchange> exchange_;
 
   StepPlanInForce in_force_;
-  // This worker wants plans made ahead in this iteration; then it reports all
-  // layers together, [layers * E].
-  bool plans_ahead_ = false;
+  // Whether this worker wants plans made inline in this iteration; else it
+  // reports all layers together, [layers * E].
+  bool plans_inline_ = true;
   std::vector<int64_t> step_loads_;
   Iteration iteration_;
   // Of the last plan agreed on; before, what the coordinator said at attach.

@@ -54,7 +54,13 @@ INSTANTIATE_TEST_SUITE_P(
         BadLine{"OtherDtype", "--dtype bf16", "--dtype: bf16 not in {fp32}"},
         BadLine{"CostModelFile", "--cost-model /no/such/file",
                 "--cost-model: /no/such/file: cannot be read"},
-        BadLine{"TwoRoutings", "--imbalance 1.6 --skew 1", "--imbalance"}),
+        BadLine{"TwoRoutings", "--imbalance 1.6 --skew 1", "--imbalance"},
+        BadLine{"QuotaAndRecord", "--imbalance 1.6 --route-from trace.csv",
+                "--imbalance excludes --route-from"},
+        BadLine{"BiasAndRecord", "--skew 1 --route-from trace.csv",
+                "--skew excludes --route-from"},
+        BadLine{"IterationsOfNoRecord", "--route-iterations 0:9",
+                "--route-iterations requires --route-from"}),
     [](const auto& test_case) { return test_case.param.name; });
 
 TrainOptions LocalRun() {

@@ -3,9 +3,11 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <memory>
+#include <random>
 #include <sstream>
 #include <string>
 #include <thread>
@@ -14,10 +16,12 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "common/io/trace_reader.h"
 #include "common/status_macros.h"
 #include "tests/fixtures/status_matchers.h"
 #include "worker/agent/local_agent.h"
 #include "worker/train/loss_agreement.h"
+#include "worker/train/recorded_routes.h"
 #include "worker/train/train_job.h"
 #include "worker/transport/local_rendezvous.h"
 #include "worker/transport/loopback/loopback_hub.h"
@@ -247,6 +251,68 @@ TEST(TrainerTest, QuotaGivesTheAskedImbalanceInEveryStep) {
 
   EXPECT_DOUBLE_EQ(report["imbalance"]["mean"], 1.5);
   EXPECT_DOUBLE_EQ(report["imbalance"]["p95"], 1.5);
+}
+
+// A trace of SmallModel by two ranks, with `iterations` iterations.
+std::string WriteTrace(int64_t iterations) {
+  const std::string path =
+      absl::StrCat(::testing::TempDir(), "trainer_test_", getpid(), ".csv");
+  std::ofstream file(path);
+  file << "iteration,layer,rank,e0,e1,e2,e3,e4,e5,e6,e7\n";
+  std::mt19937_64 random(11);
+  for (int64_t iteration = 0; iteration < iterations; ++iteration) {
+    for (int64_t layer = 0; layer < SmallModel().layers; ++layer) {
+      for (int rank = 0; rank < 2; ++rank) {
+        file << iteration << ',' << layer << ',' << rank;
+        for (int expert = 0; expert < 8; ++expert) file << ',' << random() % 99;
+        file << '\n';
+      }
+    }
+  }
+  return path;
+}
+
+// Of two workers that have half of the experts each, in one row, by layer.
+std::vector<double> ImbalancesOf(const RecordedRoutes& routes, int64_t row,
+                                 const TrainOptions& options) {
+  std::vector<double> imbalances;
+  for (int32_t layer = 0; layer < options.layers; ++layer) {
+    int64_t loads[2] = {0, 0};
+    for (const int32_t worker : {0, 1}) {
+      const auto counts = routes.Counts(row, LayerId(layer), WorkerRank(worker),
+                                        options.batch * options.seq);
+      for (size_t e = 0; e < counts.size(); ++e) loads[e / 4] += counts[e];
+    }
+    imbalances.push_back(static_cast<double>(std::max(loads[0], loads[1])) * 2 /
+                         static_cast<double>(loads[0] + loads[1]));
+  }
+  return imbalances;
+}
+
+TEST(TrainerTest, RecordGivesTheImbalanceOfItsScaledCounts) {
+  TrainOptions options = SmallModel();
+  options.policy = "static";
+  // Two steps of the eight are warm-up. The other six start at row 2 and wrap,
+  // and meet some rows more often than others, so that each row counts.
+  options.route_from = WriteTrace(4);
+
+  const auto trace = ReadTrace(options.route_from);
+  const Report report = Train(options, 2);
+  std::filesystem::remove(options.route_from);
+
+  ASSERT_THAT(trace, IsOk());
+  const auto routes = RecordedRoutes::Create(
+      *trace, "", {.workers = 2, .layers = 2, .experts = 8, .top_k = 2});
+  ASSERT_THAT(routes, IsOk());
+  double sum = 0;
+  for (int64_t step = 2; step < options.steps; ++step) {
+    for (const double of_layer : ImbalancesOf(*routes, step, options)) {
+      sum += of_layer;
+    }
+  }
+  EXPECT_GT(sum / 12, 1.02);
+  ASSERT_TRUE(report.is_object());
+  EXPECT_DOUBLE_EQ(report["imbalance"]["mean"], sum / 12);
 }
 
 TEST(TrainerTest, LossFallsOnAnEasyText) {

@@ -77,19 +77,9 @@ absl::StatusOr<std::vector<double>> Shares(const QuotaSpec& spec) {
   return shares;
 }
 
-}  // namespace
-
-absl::StatusOr<std::vector<int64_t>> QuotaCounts(const QuotaSpec& spec) {
-  BMOE_ASSIGN_OR_RETURN(const std::vector<double> shares, Shares(spec));
-  const int64_t total = spec.tokens * spec.top_k;
-  std::vector<double> exact;
-  for (const double share : shares) {
-    exact.push_back(std::min(share * static_cast<double>(total),
-                             static_cast<double>(spec.tokens)));
-  }
-  return RoundByLargestRemainder(exact, total, spec.tokens);
-}
-
+// `exact` as whole numbers that add up to `total`: rounded down, and one more
+// to those with the largest remainders, lower experts first. None is more than
+// `most`, nor any of `exact`; they add up to `total` but for rounding.
 std::vector<int64_t> RoundByLargestRemainder(const std::vector<double>& exact,
                                              int64_t total, int64_t most) {
   std::vector<int64_t> counts(exact.size());
@@ -109,6 +99,19 @@ std::vector<int64_t> RoundByLargestRemainder(const std::vector<double>& exact,
     --missing;
   }
   return counts;
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<int64_t>> QuotaCounts(const QuotaSpec& spec) {
+  BMOE_ASSIGN_OR_RETURN(const std::vector<double> shares, Shares(spec));
+  const int64_t total = spec.tokens * spec.top_k;
+  std::vector<double> exact;
+  for (const double share : shares) {
+    exact.push_back(std::min(share * static_cast<double>(total),
+                             static_cast<double>(spec.tokens)));
+  }
+  return RoundByLargestRemainder(exact, total, spec.tokens);
 }
 
 std::vector<int64_t> QuotaAssignment(const std::vector<int64_t>& counts,

@@ -32,12 +32,6 @@ struct QuotaSpec {
 // or above the workers or the experts of worker 0.
 absl::StatusOr<std::vector<int64_t>> QuotaCounts(const QuotaSpec& spec);
 
-// `exact` as whole numbers that add up to `total`: rounded down, and one more
-// to those with the largest remainders, lower experts first. None is more than
-// `most`, nor any of `exact`; they add up to `total` but for rounding.
-std::vector<int64_t> RoundByLargestRemainder(const std::vector<double>& exact,
-                                             int64_t total, int64_t most);
-
 // The experts of each token, row-major [tokens, top_k], for `counts` as
 // QuotaCounts gives them; no expert twice in a row. Equal seeds give equal
 // rows.

@@ -4,14 +4,15 @@
 #include <cstddef>
 #include <limits>
 #include <map>
+#include <numeric>
 #include <utility>
 
+#include "absl/numeric/int128.h"
 #include "absl/status/status.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "common/status_macros.h"
-#include "worker/train/quota_routing.h"
 
 namespace balancemoe::worker {
 namespace {
@@ -23,40 +24,47 @@ absl::Status Wrong(absl::string_view flag, const std::string& what) {
   return absl::InvalidArgumentError(absl::StrCat(flag, ": ", what));
 }
 
-// Exact shares of tokens * top_k, none above `tokens`, [E].
-std::vector<double> Shares(absl::Span<const int64_t> weights, int64_t tokens,
-                           int32_t top_k) {
-  const auto most = static_cast<double>(tokens);
-  std::vector<double> shares(weights.size(), -1);
-  double left = most * top_k;
+// What experts get of tokens * top_k in whole numbers, and what is left over.
+struct Rounded {
+  std::vector<int64_t> counts;
+  // Of a whole, over one denominator, so that equal ones are equal.
+  std::vector<int64_t> remainders;
+};
+
+// `counts` are rounded down; none above `tokens`.
+Rounded RoundDown(absl::Span<const int64_t> weights, int64_t tokens,
+                  int32_t top_k) {
+  Rounded rounded{std::vector<int64_t>(weights.size()),
+                  std::vector<int64_t>(weights.size())};
+  std::vector<bool> full(weights.size());
+  int64_t left = tokens * top_k;
   // Each round fills an expert up at least, or is the last.
   for (bool again = true; again;) {
     again = false;
-    double weight = 0;
-    double open = 0;
+    int64_t sum = 0;
+    int64_t open = 0;
     for (size_t e = 0; e < weights.size(); ++e) {
-      if (shares[e] >= 0) continue;
-      weight += static_cast<double>(weights[e]);
+      if (full[e]) continue;
+      sum += weights[e];
       ++open;
     }
-    const double left_before = left;
+    const int64_t whole = sum > 0 ? sum : open;
+    const int64_t left_before = left;
     for (size_t e = 0; e < weights.size(); ++e) {
-      if (shares[e] >= 0) continue;
-      const double part =
-          weight > 0 ? static_cast<double>(weights[e]) / weight : 1 / open;
-      if (left_before * part < most) continue;
-      shares[e] = most;
-      left -= most;
+      if (full[e]) continue;
+      const absl::int128 share =
+          absl::int128(left_before) * (sum > 0 ? weights[e] : 1);
+      rounded.counts[e] = static_cast<int64_t>(share / whole);
+      rounded.remainders[e] = static_cast<int64_t>(share % whole);
+      if (rounded.counts[e] < tokens) continue;
+      rounded.counts[e] = tokens;
+      rounded.remainders[e] = 0;
+      full[e] = true;
+      left -= tokens;
       again = true;
     }
-    if (again) continue;
-    for (size_t e = 0; e < weights.size(); ++e) {
-      if (shares[e] >= 0) continue;
-      shares[e] = left * (weight > 0 ? static_cast<double>(weights[e]) / weight
-                                     : 1 / open);
-    }
   }
-  return shares;
+  return rounded;
 }
 
 absl::StatusOr<std::pair<int64_t, int64_t>> ParseRange(
@@ -104,8 +112,21 @@ absl::Status CheckShape(const Trace& trace,
 
 std::vector<int64_t> ScaleToTokens(absl::Span<const int64_t> weights,
                                    int64_t tokens, int32_t top_k) {
-  return RoundByLargestRemainder(Shares(weights, tokens, top_k), tokens * top_k,
-                                 tokens);
+  auto [counts, remainders] = RoundDown(weights, tokens, top_k);
+  std::vector<size_t> order(counts.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::stable_sort(order.begin(), order.end(),
+                   [&remainders = remainders](size_t a, size_t b) {
+                     return remainders[a] > remainders[b];
+                   });
+  // Fewer are missing than there are remainders, and who has one is not full.
+  const int64_t missing =
+      tokens * top_k -
+      std::accumulate(counts.begin(), counts.end(), int64_t{0});
+  for (int64_t i = 0; i < missing; ++i) {
+    ++counts[order[static_cast<size_t>(i)]];
+  }
+  return counts;
 }
 
 absl::StatusOr<RecordedRoutes> RecordedRoutes::Create(

@@ -28,6 +28,17 @@ TEST(ScaleToTokensTest, NoExpertGetsATokenTwice) {
   EXPECT_THAT(ScaleToTokens({0, 0, 0}, 4, 3), ElementsAre(4, 4, 4));
 }
 
+TEST(ScaleToTokensTest, LowerExpertsWinTiesOfRemaindersWithManyDigits) {
+  // 20/3, 20/3 and 2/3: two are missing.
+  EXPECT_THAT(ScaleToTokens({10, 10, 1}, 7, 2), ElementsAre(7, 7, 0));
+  // 4/3, 28/3, 4 and 16/3: one is missing.
+  EXPECT_THAT(ScaleToTokens({1, 7, 3, 4}, 20, 1), ElementsAre(2, 9, 4, 5));
+  // Weights as large as a trace may hold.
+  constexpr int64_t kLarge = int64_t{1} << 50;
+  EXPECT_THAT(ScaleToTokens({kLarge, kLarge + 1, kLarge}, 1000000, 1),
+              ElementsAre(333333, 333334, 333333));
+}
+
 TEST(ScaleToTokensTest, AlwaysAddsUpWithinTheBounds) {
   std::mt19937_64 random(5);
   for (int round = 0; round < 3000; ++round) {

@@ -18,6 +18,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "common/checksum.h"
+#include "common/durable_file.h"
 #include "common/status_macros.h"
 
 namespace balancemoe::coordinator {
@@ -39,36 +40,6 @@ std::string Line(absl::string_view key, uint64_t number,
 std::string ChecksumLine(absl::string_view text) {
   return absl::StrCat("checksum ", absl::Hex(Checksum(text), absl::kZeroPad16),
                       "\n");
-}
-
-absl::Status WriteDurably(const std::string& path, absl::string_view text) {
-  const int fd =
-      open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
-  if (fd < 0) return absl::UnavailableError(absl::StrCat(path, ": ", Reason()));
-  absl::Status status;
-  while (!text.empty() && status.ok()) {
-    const ssize_t written = write(fd, text.data(), text.size());
-    if (written > 0) {
-      text.remove_prefix(static_cast<size_t>(written));
-    } else if (errno != EINTR) {
-      status = absl::UnavailableError(absl::StrCat(path, ": ", Reason()));
-    }
-  }
-  if (status.ok() && fsync(fd) != 0) {
-    status = absl::UnavailableError(absl::StrCat(path, ": ", Reason()));
-  }
-  close(fd);
-  return status;
-}
-
-// Makes a rename within `directory` survive a power cut.
-absl::Status SyncDirectory(const std::string& directory) {
-  const int fd = open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  const bool synced = fd >= 0 && fsync(fd) == 0;
-  const std::string reason = synced ? "" : Reason();
-  if (fd >= 0) close(fd);
-  if (synced) return absl::OkStatus();
-  return absl::UnavailableError(absl::StrCat(directory, ": ", reason));
 }
 
 }  // namespace
@@ -153,13 +124,7 @@ absl::Status JobEpochStore::Save() const {
     absl::StrAppend(&text, Line("epoch", epoch.value(), job));
   }
   absl::StrAppend(&text, ChecksumLine(text));
-  const std::string path = directory_ + "/epochs";
-  const std::string temporary = path + ".new";
-  BMOE_RETURN_IF_ERROR(WriteDurably(temporary, text));
-  if (rename(temporary.c_str(), path.c_str()) != 0) {
-    return absl::UnavailableError(absl::StrCat(path, ": ", Reason()));
-  }
-  return SyncDirectory(directory_);
+  return ReplaceFile(directory_ + "/epochs", {text});
 }
 
 absl::Status JobEpochStore::Load() {

@@ -252,6 +252,31 @@ TEST_F(TrainProcessesTest, KilledWorkerEndsTheRunAndIsNamed) {
   EXPECT_THAT(run.said(), HasSubstr("worker 1 ended with signal 9"));
 }
 
+TEST_F(TrainProcessesTest, KilledRunGoesOnFromItsCheckpointToTheSameEnd) {
+  std::vector<std::string> flags = Patient(100, "pairwise-moves");
+  const auto undisturbed = Report(flags);
+  flags.push_back("--checkpoint-dir=" + Path("checkpoints"));
+  flags.push_back("--checkpoint-every=5");
+  Watched run(Train(flags));
+  ASSERT_TRUE(run.ReadUntilSaid(" 10/100")) << run.said();
+  const auto worker = FindWorker(run.process().pid(), 1);
+  ASSERT_TRUE(worker.has_value());
+  kill(*worker, SIGKILL);
+  EXPECT_EQ(run.Await(), 128 + SIGKILL);
+
+  Watched forgetful(Train(flags));
+  EXPECT_EQ(forgetful.Await(), 2);
+  EXPECT_THAT(forgetful.said(), HasSubstr("go on from it with --resume"));
+  flags.push_back("--resume");
+  const auto resumed = Report(flags);
+
+  EXPECT_GE(resumed["resumed_from_step"], 5);
+  EXPECT_EQ(resumed["steps"],
+            100 - resumed["resumed_from_step"].get<int64_t>());
+  EXPECT_EQ(resumed["parameters_sha256"], undisturbed["parameters_sha256"]);
+  EXPECT_EQ(resumed["optimizer_sha256"], undisturbed["optimizer_sha256"]);
+}
+
 TEST_F(TrainProcessesTest, TerminatedLauncherLeavesNoWorkerBehind) {
   Watched run(Train(Tiny(1000000, "pairwise")));
   ASSERT_TRUE(run.ReadUntilSaid("loss")) << run.said();

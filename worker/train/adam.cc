@@ -2,15 +2,19 @@
 
 #include <torch/utils.h>
 
+#include <utility>
+
 namespace balancemoe::worker {
 
 int64_t AdamBytes(int64_t parameter_bytes) {
   return kAdamMoments * parameter_bytes + static_cast<int64_t>(sizeof(float));
 }
 
-AdamParameter FreshAdamParameter(const torch::Tensor& parameter) {
+AdamParameter FreshAdamParameter(std::string name,
+                                 const torch::Tensor& parameter) {
   const torch::NoGradGuard no_grad;
-  return {.parameter = parameter,
+  return {.name = std::move(name),
+          .parameter = parameter,
           .mean = torch::zeros_like(parameter),
           .variance = torch::zeros_like(parameter),
           .steps = torch::zeros({})};

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <vector>
 
 namespace balancemoe::worker {
@@ -12,6 +13,8 @@ namespace balancemoe::worker {
 // A parameter and what Adam keeps of it, wherever that lies: an expert's state
 // moves with the expert.
 struct AdamParameter {
+  // In checkpoints, the same wherever an expert lives: the model's own.
+  std::string name;
   torch::Tensor parameter;
   torch::Tensor mean;
   torch::Tensor variance;
@@ -26,7 +29,8 @@ inline constexpr int32_t kAdamMoments = 2;
 int64_t AdamBytes(int64_t parameter_bytes);
 
 // With a state of its own, all zero.
-AdamParameter FreshAdamParameter(const torch::Tensor& parameter);
+AdamParameter FreshAdamParameter(std::string name,
+                                 const torch::Tensor& parameter);
 
 // One step of Adam with PyTorch's defaults, as one fused kernel over all
 // parameters. Every parameter must have a gradient.

@@ -5,6 +5,7 @@ balancemoe_library(
     adam.h
     calibrate_job.h
     gradient_bucket.h
+    job_checkpoints.h
     moe_gpt.h
     paced_agent.h
     routers.h
@@ -15,19 +16,29 @@ balancemoe_library(
     adam.cc
     calibrate_job.cc
     gradient_bucket.cc
+    job_checkpoints.cc
     moe_gpt.cc
     paced_agent.cc
     routers.cc
     state_digest.cc
     train_job.cc
     trainer.cc
-  PUBLIC_DEPS balancemoe::moe balancemoe::train_run
+  PUBLIC_DEPS balancemoe::checkpoint balancemoe::moe balancemoe::train_run
   TORCH)
 
-balancemoe_test(
-  trainer_test.cc
-  DEPS balancemoe::train balancemoe::transport_loopback
-       balancemoe::test_fixtures
-  LABEL integration
-  TIMEOUT 300
+balancemoe_library(
+  NAME loopback_job
+  HEADERS testing/loopback_job.h
+  SOURCES testing/loopback_job.cc
+  PUBLIC_DEPS balancemoe::train
+  PRIVATE_DEPS balancemoe::transport_loopback
   TORCH)
+
+foreach(name job_checkpoints trainer)
+  balancemoe_test(
+    ${name}_test.cc
+    DEPS balancemoe::loopback_job balancemoe::test_fixtures
+    LABEL integration
+    TIMEOUT 300
+    TORCH)
+endforeach()

@@ -106,20 +106,27 @@ torch::Tensor MoeGptImpl::aux_loss() const {
   return sum / static_cast<double>(moe_layers_.size());
 }
 
-std::vector<torch::Tensor> MoeGptImpl::ReplicatedParameters() const {
+std::vector<std::pair<std::string, torch::Tensor>>
+MoeGptImpl::ReplicatedParameters() const {
   std::unordered_set<const c10::TensorImpl*> of_experts;
   for (MoeLayer moe : moe_layers_) {
     for (const torch::Tensor& parameter : moe->experts().parameters()) {
       of_experts.insert(parameter.unsafeGetTensorImpl());
     }
   }
-  std::vector<torch::Tensor> replicated;
-  for (const torch::Tensor& parameter : parameters()) {
-    if (!of_experts.contains(parameter.unsafeGetTensorImpl())) {
-      replicated.push_back(parameter);
+  std::vector<std::pair<std::string, torch::Tensor>> replicated;
+  for (const auto& parameter : named_parameters()) {
+    if (!of_experts.contains(parameter.value().unsafeGetTensorImpl())) {
+      replicated.emplace_back(parameter.key(), parameter.value());
     }
   }
   return replicated;
+}
+
+std::string MoeGptImpl::ExpertName(LayerId layer, ExpertId expert,
+                                   absl::string_view tensor) {
+  return absl::StrCat("block", layer.value(), ".moe.experts.", expert.value(),
+                      ".", tensor);
 }
 
 // From a generator of its own: workers that are threads of one process share

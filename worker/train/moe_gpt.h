@@ -8,8 +8,12 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
+#include <utility>
 #include <vector>
 
+#include "absl/strings/string_view.h"
+#include "common/ids.h"
 #include "worker/agent/agent.h"
 #include "worker/moe/moe_layer.h"
 
@@ -50,8 +54,14 @@ class MoeGptImpl : public torch::nn::Module {
 
   const std::vector<MoeLayer>& moe_layers() const { return moe_layers_; }
 
-  // Parameters that every worker has, in a fixed order.
-  std::vector<torch::Tensor> ReplicatedParameters() const;
+  // Parameters that every worker has, by name, in a fixed order.
+  std::vector<std::pair<std::string, torch::Tensor>> ReplicatedParameters()
+      const;
+
+  // By which named_parameters() has an expert's tensors, "w1" for one, where
+  // it lives.
+  static std::string ExpertName(LayerId layer, ExpertId expert,
+                                absl::string_view tensor);
 
  private:
   class BlockImpl;

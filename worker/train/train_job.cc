@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/types/span.h"
 #include "common/status_macros.h"
@@ -16,6 +17,8 @@
 #include "worker/moe/gemm_self_test.h"
 #include "worker/train/cost_model_file.h"
 #include "worker/train/energy_meter.h"
+#include "worker/train/job_checkpoints.h"
+#include "worker/train/pacing.h"
 #include "worker/train/process_usage.h"
 #include "worker/train/progress_bar.h"
 #include "worker/train/sha256.h"
@@ -40,12 +43,59 @@ absl::StatusOr<int64_t> Largest(int64_t mine, Transport& transport) {
   return *std::max_element(all.begin(), all.end());
 }
 
-absl::StatusOr<RunSummary> Summarise(Trainer& trainer, Agent& agent) {
+// What the steps of a run came to.
+struct StepsTaken {
+  int64_t first_step = 0;
+  std::vector<StepRecord> steps;
+  std::optional<double> energy_j;
+};
+
+// From the checkpoint, if there is one, to --steps.
+absl::StatusOr<StepsTaken> TakeSteps(const TrainOptions& options,
+                                     const WorkerPlace& place, Agent& agent,
+                                     Trainer& trainer, std::ostream& progress) {
+  StepsTaken taken;
+  JobCheckpoints checkpoints(options, agent.transport());
+  BMOE_ASSIGN_OR_RETURN(taken.first_step, checkpoints.Begin(trainer));
+  const bool first = place.rank == WorkerRank(0);
+  if (first && options.resume) {
+    progress << (taken.first_step == 0
+                     ? absl::StrCat("no checkpoint in ", options.checkpoint_dir,
+                                    ": starting at step 0")
+                     : absl::StrCat("going on after step ", taken.first_step))
+             << std::endl;
+  }
+  ProgressBar bar({.label = options.policy,
+                   .steps = options.steps,
+                   .terminal = place.terminal},
+                  progress);
+  EnergyMeter energy;
+  for (int64_t step = taken.first_step; step < options.steps; ++step) {
+    BMOE_ASSIGN_OR_RETURN(const StepRecord record, trainer.Step(step, step));
+    taken.steps.push_back(record);
+    taken.energy_j = energy.Joules();
+    if (first) {
+      bar.Update(step + 1, {.loss = record.loss,
+                            .step_ms = record.step_ms,
+                            .imbalance = MeanImbalance(record)});
+    }
+    BMOE_RETURN_IF_ERROR(checkpoints.AfterStep(step + 1, trainer));
+  }
+  if (first) bar.Finish();
+  return taken;
+}
+
+absl::StatusOr<RunSummary> Summarise(const TrainOptions& options,
+                                     const StepsTaken& taken, Trainer& trainer,
+                                     Agent& agent) {
   RunSummary summary;
   const std::vector<std::string> choice = absl::StrSplit(agent.policy(), '@');
   summary.policy = choice.front();
   summary.mode = choice.back();
   summary.workers = agent.transport().world_size();
+  summary.warmup_steps = WarmupSteps(static_cast<int64_t>(taken.steps.size()));
+  if (taken.first_step > 0) summary.resumed_from_step = taken.first_step;
+  summary.energy_j = taken.energy_j;
   BMOE_ASSIGN_OR_RETURN(const Trainer::Digests digests, trainer.StateDigests());
   summary.parameters_sha256 = ToHex(digests.parameters);
   summary.optimizer_sha256 = ToHex(digests.optimizer);
@@ -53,6 +103,7 @@ absl::StatusOr<RunSummary> Summarise(Trainer& trainer, Agent& agent) {
                         Largest(PeakRssBytes(), agent.transport()));
   BMOE_ASSIGN_OR_RETURN(summary.peak_expert_bytes,
                         Largest(trainer.PeakExpertBytes(), agent.transport()));
+  BMOE_ASSIGN_OR_RETURN(summary.pacing, PacingOf(options, summary.workers));
   return summary;
 }
 
@@ -65,36 +116,17 @@ absl::StatusOr<nlohmann::ordered_json> RunTrainJob(const TrainOptions& options,
   ShareCores(place.local_world_size);
   BMOE_ASSIGN_OR_RETURN(TrainInputs inputs,
                         LoadTrainInputs(options, place.world_size));
-  const std::optional<Pacing> pacing = inputs.pacing;
   Trainer trainer(options, std::move(inputs), agent);
   const bool first = place.rank == WorkerRank(0);
   const absl::Status same_bits = TestGemm({options.hidden, options.ffn});
   if (first && !same_bits.ok()) progress << same_bits.message() << std::endl;
   BMOE_RETURN_IF_ERROR(GiveCostModel(options, agent));
-  ProgressBar bar({.label = options.policy,
-                   .steps = options.steps,
-                   .terminal = place.terminal},
-                  progress);
-  EnergyMeter energy;
-  std::optional<double> energy_j;
-  std::vector<StepRecord> steps;
-  for (int64_t step = 0; step < options.steps; ++step) {
-    BMOE_ASSIGN_OR_RETURN(const StepRecord record, trainer.Step(step, step));
-    steps.push_back(record);
-    energy_j = energy.Joules();
-    if (first) {
-      bar.Update(step + 1, {.loss = record.loss,
-                            .step_ms = record.step_ms,
-                            .imbalance = MeanImbalance(record)});
-    }
-  }
-  if (first) bar.Finish();
-  BMOE_ASSIGN_OR_RETURN(RunSummary summary, Summarise(trainer, agent));
+  BMOE_ASSIGN_OR_RETURN(const StepsTaken taken,
+                        TakeSteps(options, place, agent, trainer, progress));
+  BMOE_ASSIGN_OR_RETURN(const RunSummary summary,
+                        Summarise(options, taken, trainer, agent));
   if (!first) return nlohmann::ordered_json();
-  summary.warmup_steps = WarmupSteps(options.steps);
-  summary.energy_j = energy_j;
-  summary.pacing = pacing;
-  return BuildTrainReport(options, summary, steps);
+  return BuildTrainReport(options, summary, taken.steps);
 }
 
 absl::Status GiveCostModel(const TrainOptions& options, Agent& agent) {

@@ -12,6 +12,8 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "common/planning/policy.h"
 #include "worker/train/train_job.h"
 #include "worker/train/train_options.h"
 #include "worker/train/worker_program.h"
@@ -56,8 +58,10 @@ int Main(int argc, char** argv) {
       ->check(CLI::Range(int64_t{1}, int64_t{1'000'000'000}))
       ->capture_default_str();
   app.add_option("--policy", program.options.policy,
-                 "Balancing policy, NAME or NAME@MODE: static, pairwise")
+                 absl::StrCat("Balancing policy, NAME or NAME@MODE: ",
+                              absl::StrJoin(PolicyNames(), ", ")))
       ->capture_default_str();
+  AddCheckpointFlags(app, program.options);
   app.add_option("--report", program.options.report,
                  "Write the train report (JSON) to this file");
   try {

@@ -181,6 +181,25 @@ void AddTrainFlags(CLI::App& app, TrainOptions& options) {
   AddCostModelFlag(app, options);
 }
 
+void AddCheckpointFlags(CLI::App& app, TrainOptions& options) {
+  CLI::Option* const directory =
+      app.add_option("--checkpoint-dir", options.checkpoint_dir,
+                     "Save checkpoints in this directory, which all workers "
+                     "share; the newest two are kept (default: none)")
+          ->group("Checkpoints");
+  app.add_option("--checkpoint-every", options.checkpoint_every,
+                 "Steps between checkpoints; there is one at the end too")
+      ->check(CLI::Range(int64_t{1}, int64_t{1'000'000'000}))
+      ->needs(directory)
+      ->capture_default_str()
+      ->group("Checkpoints");
+  app.add_flag("--resume", options.resume,
+               "Go on from the newest checkpoint there, with any number of "
+               "workers; from the beginning if there is none")
+      ->needs(directory)
+      ->group("Checkpoints");
+}
+
 absl::Status ValidateTrainOptions(const TrainOptions& options,
                                   int32_t workers) {
   if (options.hidden % options.heads != 0) {

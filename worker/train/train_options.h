@@ -63,6 +63,11 @@ struct TrainOptions {
   std::string pace;
   double pace_scale = 1;
   double pace_tokens = 1;
+  // Where checkpoints go; empty: nowhere.
+  std::string checkpoint_dir;
+  int64_t checkpoint_every = 100;
+  // Go on from the checkpoint there, if there is one.
+  bool resume = false;
   // Where the train report goes; empty: nowhere.
   std::string report;
 };
@@ -70,6 +75,9 @@ struct TrainOptions {
 // Adds the flags of model, data, routing and communication to `app`, bound to
 // `options`, which must outlive it. Programs add those of their own.
 void AddTrainFlags(CLI::App& app, TrainOptions& options);
+
+// Adds --checkpoint-dir and what goes with it.
+void AddCheckpointFlags(CLI::App& app, TrainOptions& options);
 
 // Checks what no single flag can know, for a group of `workers`.
 //

@@ -18,6 +18,7 @@ using ::testing::HasSubstr;
 std::string ParseError(const std::string& line, TrainOptions& options) {
   CLI::App app;
   AddTrainFlags(app, options);
+  AddCheckpointFlags(app, options);
   try {
     app.parse(line);
   } catch (const CLI::ParseError& error) {
@@ -60,7 +61,14 @@ INSTANTIATE_TEST_SUITE_P(
         BadLine{"BiasAndRecord", "--skew 1 --route-from trace.csv",
                 "--skew excludes --route-from"},
         BadLine{"IterationsOfNoRecord", "--route-iterations 0:9",
-                "--route-iterations requires --route-from"}),
+                "--route-iterations requires --route-from"},
+        BadLine{"ResumeFromNowhere", "--resume",
+                "--resume requires --checkpoint-dir"},
+        BadLine{"CheckpointsToNowhere", "--checkpoint-every 5",
+                "--checkpoint-every requires --checkpoint-dir"},
+        BadLine{"NoStepsBetweenCheckpoints",
+                "--checkpoint-dir d --checkpoint-every 0",
+                "--checkpoint-every: Value 0 not in range"}),
     [](const auto& test_case) { return test_case.param.name; });
 
 TrainOptions LocalRun() {

@@ -163,6 +163,9 @@ void AddIdentity(const TrainOptions& options, const RunSummary& summary,
   report["paced"] = Paced(summary, steps);
   report["seed"] = options.seed;
   report["steps"] = steps.size();
+  report["resumed_from_step"] = summary.resumed_from_step.has_value()
+                                    ? Json(*summary.resumed_from_step)
+                                    : Json(nullptr);
   Json losses = Json::array();
   for (const StepRecord& step : steps) losses.push_back(step.loss);
   report["loss"] = losses;

@@ -21,6 +21,8 @@ struct RunSummary {
   int32_t workers = 1;
   // Steps at the start that no time is taken from: caches and allocators fill.
   int64_t warmup_steps = 0;
+  // Steps behind the checkpoint that the run went on from, if it did.
+  std::optional<int64_t> resumed_from_step;
   // Hexadecimal, see docs/training.md; empty: not taken.
   std::string parameters_sha256;
   std::string optimizer_sha256;

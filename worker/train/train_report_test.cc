@@ -55,6 +55,7 @@ TEST(TrainReportTest, HasEveryKeyOfTheContract) {
                           "paced",
                           "seed",
                           "steps",
+                          "resumed_from_step",
                           "loss",
                           "loss_sha256",
                           "parameters_sha256",

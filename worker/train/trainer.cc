@@ -39,13 +39,19 @@ MoeGptOptions ModelOf(const TrainOptions& options,
   return model;
 }
 
-std::vector<AdamParameter> WithFreshState(
-    const std::vector<torch::Tensor>& parameters) {
+std::vector<AdamParameter> WithFreshState(const MoeGpt& model) {
   std::vector<AdamParameter> all;
-  for (const torch::Tensor& parameter : parameters) {
-    all.push_back(FreshAdamParameter(parameter));
+  for (const auto& [name, parameter] : model->ReplicatedParameters()) {
+    all.push_back(FreshAdamParameter(name, parameter));
   }
   return all;
+}
+
+std::vector<torch::Tensor> TensorsOf(
+    const std::vector<AdamParameter>& parameters) {
+  std::vector<torch::Tensor> tensors;
+  for (const AdamParameter& of : parameters) tensors.push_back(of.parameter);
+  return tensors;
 }
 
 // The four parameters of an expert that lives in `store`.
@@ -54,7 +60,9 @@ std::vector<AdamParameter> ParametersOf(const ExpertStore& store,
   std::vector<AdamParameter> all;
   for (size_t i = 0; i < ExpertTensors::kNames.size(); ++i) {
     all.push_back(
-        {.parameter = store.Find(expert)->all[i],
+        {.name = MoeGptImpl::ExpertName(store.layer(), expert,
+                                        ExpertTensors::kNames[i]),
+         .parameter = store.Find(expert)->all[i],
          .mean = store.Moment(expert, 0).all[i],
          .variance = store.Moment(expert, 1).all[i],
          .steps = store.Steps(expert).select(0, static_cast<int64_t>(i))});
@@ -104,8 +112,8 @@ Trainer::Trainer(const TrainOptions& options, TrainInputs inputs, Agent& agent)
       inputs_(std::move(inputs)),
       agent_(agent),
       model_(ModelOf(options, inputs_.pacing), agent),
-      replicated_(WithFreshState(model_->ReplicatedParameters())),
-      bucket_(model_->ReplicatedParameters()),
+      replicated_(WithFreshState(model_)),
+      bucket_(TensorsOf(replicated_)),
       between_steps_(agent, model_->moe_layers()) {
   GatherParameters();
   RouteAsAsked();
@@ -309,7 +317,8 @@ Trainer::State Trainer::CopyState() const {
   State state;
   state.placement = between_steps_.CurrentPlacement();
   for (const AdamParameter& of : parameters_) {
-    state.parameters.push_back({.parameter = of.parameter.detach().clone(),
+    state.parameters.push_back({.name = of.name,
+                                .parameter = of.parameter.detach().clone(),
                                 .mean = of.mean.clone(),
                                 .variance = of.variance.clone(),
                                 .steps = of.steps.clone()});

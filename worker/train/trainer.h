@@ -3,6 +3,7 @@
 
 #include <torch/types.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <vector>
@@ -74,6 +75,11 @@ class Trainer {
 
   // Of parameters, gradients and optimizer state of experts, at most ever.
   int64_t PeakExpertBytes() const;
+
+  // What all workers have alike, then the experts that live here. Changes with
+  // every step that moves experts.
+  const std::vector<AdamParameter>& parameters() const { return parameters_; }
+  size_t num_replicated() const { return replicated_.size(); }
 
   const std::vector<MoeLayer>& moe_layers() const {
     return model_->moe_layers();

@@ -6,97 +6,28 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
-#include <memory>
 #include <random>
-#include <sstream>
 #include <string>
-#include <thread>
-#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "common/io/trace_reader.h"
-#include "common/status_macros.h"
 #include "tests/fixtures/status_matchers.h"
-#include "worker/agent/local_agent.h"
 #include "worker/train/loss_agreement.h"
 #include "worker/train/recorded_routes.h"
-#include "worker/train/train_job.h"
-#include "worker/transport/local_rendezvous.h"
-#include "worker/transport/loopback/loopback_hub.h"
+#include "worker/train/testing/loopback_job.h"
 
 namespace balancemoe::worker {
 namespace {
 
-using Report = nlohmann::ordered_json;
+using Report = TrainReport;
 
-TrainOptions SmallModel() {
-  TrainOptions options;
-  options.steps = 8;
-  options.batch = 2;
-  options.seq = 24;
-  options.layers = 2;
-  options.hidden = 32;
-  options.ffn = 48;
-  options.heads = 4;
-  options.experts = 8;
-  options.top_k = 2;
-  return options;
-}
-
-absl::StatusOr<Report> TrainOneWorker(const TrainOptions& options, int32_t rank,
-                                      int32_t workers, LoopbackHub& hub) {
-  LocalRendezvous unused;
-  GroupOptions group;
-  group.rank = WorkerRank(rank);
-  group.world_size = workers;
-  BMOE_ASSIGN_OR_RETURN(auto transport, hub.Factory()(group, unused));
-  LocalAgentOptions local;
-  local.layers = options.layers;
-  local.experts_per_layer = options.experts;
-  local.expert_bytes = ExpertShape{options.hidden, options.ffn}.bytes();
-  local.spare_slots = options.spare_slots;
-  local.ends_steps = true;
-  local.policy = options.policy;
-  BMOE_ASSIGN_OR_RETURN(const std::unique_ptr<Agent> agent,
-                        LocalAgent::Create(local, std::move(transport)));
-  WorkerPlace place;
-  place.rank = WorkerRank(rank);
-  place.world_size = workers;
-  place.local_world_size = workers;
-  std::ostringstream progress;
-  return RunTrainJob(options, place, *agent, progress);
-}
-
-// A cost model by which experts are cheap to send and slow to compute, so that
-// lends pay and no test depends on how fast the machine is.
-std::string WriteCostModel() {
-  const std::string path =
-      absl::StrCat(::testing::TempDir(), "trainer_test_", getpid(), ".yaml");
-  std::ofstream(path) << "us_per_token: 10\nlink_us_per_byte: 1e-6\n";
-  return path;
-}
-
-// Trains with one thread per worker; rank 0's report.
-Report Train(TrainOptions options, int32_t workers) {
-  options.cost_model = WriteCostModel();
-  LoopbackHub hub;
-  std::vector<absl::StatusOr<Report>> reports(static_cast<size_t>(workers));
-  std::vector<std::thread> threads;
-  for (int32_t rank = 0; rank < workers; ++rank) {
-    threads.emplace_back([&, rank] {
-      reports[static_cast<size_t>(rank)] =
-          TrainOneWorker(options, rank, workers, hub);
-    });
-  }
-  for (std::thread& thread : threads) thread.join();
-  std::filesystem::remove(options.cost_model);
-  for (const auto& report : reports) {
-    EXPECT_THAT(report, IsOk());
-    if (!report.ok()) return Report();
-  }
-  return *reports[0];
+// Rank 0's report.
+Report Train(const TrainOptions& options, int32_t workers) {
+  const auto report = TrainOverLoopback(options, workers);
+  EXPECT_THAT(report, IsOk());
+  return report.ok() ? *report : Report();
 }
 
 struct SameLearningCase {

@@ -113,6 +113,9 @@ void AddDaemonFlags(CLI::App& app, FlagValues& values) {
   app.add_option("--state-dir", options.state_dir,
                  "Directory that keeps job epochs over restarts; without one "
                  "they start from the wall clock");
+  app.add_option("--record-loads", options.record_loads,
+                 "Directory that gets the expert loads of each job as a trace, "
+                 "JOB-EPOCH.csv, for balancemoectl replay (default: none)");
   app.add_option("--drain-delay-ms", values.drain_delay_ms,
                  "After SIGTERM, between failing the readiness probe and "
                  "telling workers, milliseconds")

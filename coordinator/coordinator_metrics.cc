@@ -96,6 +96,10 @@ CoordinatorMetrics::CoordinatorMetrics(prometheus::Registry& registry)
           AddCounters(registry, "balancemoe_slow_consumer_evictions_total",
                       "Sessions ended because the worker did not read.")
               .Add({})),
+      recordings_cut(AddCounters(registry, "balancemoe_recordings_cut_total",
+                                 "Recordings of loads that ended early: the "
+                                 "disk was too slow, or refused.")
+                         .Add({})),
       state_write_errors(AddCounters(registry,
                                      "balancemoe_state_write_errors_total",
                                      "Failed writes to the state directory.")

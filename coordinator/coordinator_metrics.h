@@ -49,6 +49,7 @@ class CoordinatorMetrics {
   prometheus::Gauge& running_jobs;
   prometheus::Counter& malformed_messages;
   prometheus::Counter& slow_consumer_evictions;
+  prometheus::Counter& recordings_cut;
   prometheus::Counter& state_write_errors;
   prometheus::Histogram& state_write_duration;
   prometheus::Histogram& send_queue_depth;

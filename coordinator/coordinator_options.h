@@ -16,6 +16,8 @@ struct CoordinatorOptions {
   bool allow_insecure = false;
   // Empty: epochs are not kept.
   std::string state_dir;
+  // Empty: loads are not recorded.
+  std::string record_loads;
   std::string port_file;
   // "text" or "json".
   std::string log_format = "text";

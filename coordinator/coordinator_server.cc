@@ -54,6 +54,9 @@ absl::StatusOr<std::unique_ptr<CoordinatorServer>> CoordinatorServer::Start(
   BMOE_RETURN_IF_ERROR(ValidateOptions(options));
   BMOE_ASSIGN_OR_RETURN(std::unique_ptr<JobEpochStore> epochs,
                         OpenEpochs(options.state_dir));
+  if (!options.record_loads.empty()) {
+    BMOE_RETURN_IF_ERROR(LoadRecorder::MakeDirectory(options.record_loads));
+  }
   std::unique_ptr<CoordinatorServer> server(
       new CoordinatorServer(std::move(options), std::move(epochs)));
   BMOE_RETURN_IF_ERROR(server->ListenToAll());
@@ -65,7 +68,13 @@ CoordinatorServer::CoordinatorServer(CoordinatorOptions options,
     : options_(std::move(options)),
       started_(clock_.Now()),
       metrics_(registry_),
-      jobs_(options_.jobs, clock_, metrics_, std::move(epochs)),
+      recorder_(
+          options_.record_loads.empty()
+              ? nullptr
+              : std::make_unique<LoadRecorder>(
+                    LoadRecorder::Options{options_.record_loads}, metrics_)),
+      jobs_(options_.jobs, clock_, metrics_, recorder_.get(),
+            std::move(epochs)),
       coordinator_service_(jobs_, metrics_, clock_),
       admin_service_(jobs_) {}
 

@@ -72,6 +72,7 @@ class CoordinatorServer {
   prometheus::Registry registry_;
   CoordinatorMetrics metrics_;
   const ProcessMetrics process_metrics_;
+  std::unique_ptr<LoadRecorder> recorder_;
   JobDirectory jobs_;
   CoordinatorService coordinator_service_;
   AdminService admin_service_;

@@ -14,7 +14,7 @@ constexpr absl::Duration kTickPeriod = absl::Milliseconds(500);
 }  // namespace
 
 JobDirectory::JobDirectory(JobOptions options, const Clock& clock,
-                           CoordinatorMetrics& metrics,
+                           CoordinatorMetrics& metrics, LoadRecorder* recorder,
                            std::unique_ptr<JobEpochStore> epochs)
     : options_(std::move(options)),
       clock_(clock),
@@ -24,6 +24,7 @@ JobDirectory::JobDirectory(JobOptions options, const Clock& clock,
           .clock = clock_,
           .metrics = metrics_,
           .coordinator = Incarnation(RandomId()),
+          .recorder = recorder,
           .next_epoch = [this](const JobId& id) { return NextEpoch(id); },
           .wake_by = [this](absl::Time when) { deadlines_.WakeBy(when); },
           .register_anew =

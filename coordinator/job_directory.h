@@ -27,9 +27,10 @@ namespace balancemoe::coordinator {
 // long, such as keeping an epoch on disk, happens on the job's own strand.
 class JobDirectory {
  public:
-  // `clock` and `metrics` must outlive the directory.
+  // `clock`, `metrics` and `recorder`, which may be null, must outlive the
+  // directory.
   JobDirectory(JobOptions options, const Clock& clock,
-               CoordinatorMetrics& metrics,
+               CoordinatorMetrics& metrics, LoadRecorder* recorder,
                std::unique_ptr<JobEpochStore> epochs);
 
   // Null when there is none.

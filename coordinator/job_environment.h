@@ -15,6 +15,7 @@
 #include "coordinator/cluster/job_membership.h"
 #include "coordinator/cluster/rendezvous_keys.h"
 #include "coordinator/coordinator_metrics.h"
+#include "coordinator/load_recorder.h"
 #include "coordinator/session/iteration_gather.h"
 
 namespace balancemoe::coordinator {
@@ -46,6 +47,8 @@ struct JobEnvironment {
   const Clock& clock;
   CoordinatorMetrics& metrics;
   Incarnation coordinator;
+  // Null: loads are not recorded.
+  LoadRecorder* recorder;
   // Takes the next epoch of a job; its errors are those of JobEpochStore::Next.
   std::function<absl::StatusOr<JobEpoch>(const JobId&)> next_epoch;
   // Asks for a Job::Tick by then.

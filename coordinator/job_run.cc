@@ -19,7 +19,8 @@ JobRun::JobRun(const JobEnvironment& environment, JobMetrics& metrics,
       membership_(first, epoch, environment.coordinator,
                   environment.options.lease),
       rendezvous_(environment.options.rendezvous, first.shape.world_size),
-      cycle_(environment, metrics, first.shape, epoch, std::move(policy)),
+      cycle_(environment, metrics, first.job_id, first.shape, epoch,
+             std::move(policy)),
       sessions_(static_cast<size_t>(first.shape.world_size)) {}
 
 bool JobRun::MakesWayFor(const Registration& registration) const {

@@ -50,11 +50,13 @@ Outbound EncodeConfigUpdate(const PolicySchedule::Change& change) {
 }
 
 PlanCycle::PlanCycle(const JobEnvironment& environment, JobMetrics& metrics,
-                     const JobShape& shape, JobEpoch epoch, PolicyChoice policy)
+                     const JobId& job, const JobShape& shape, JobEpoch epoch,
+                     PolicyChoice policy)
     : environment_(environment),
       metrics_(metrics),
       shape_(shape),
       gather_(environment.options.gather, shape),
+      record_(environment.recorder, job, epoch, shape.layers),
       schedule_(std::move(policy)),
       planner_(shape, epoch) {}
 
@@ -86,6 +88,7 @@ absl::StatusOr<PlanCycle::ReportState> PlanCycle::TakeReport(
   for (const CompleteGather& complete : outcome.complete) {
     metrics_.gather_duration->Observe(
         absl::ToDoubleSeconds(now - complete.opened));
+    record_.Add(complete);
   }
   if (PlanAhead(outcome.complete, generation, push)) return state;
   for (CompleteGather& complete : outcome.complete) {

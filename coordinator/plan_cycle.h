@@ -15,6 +15,7 @@
 #include "coordinator/cluster/job_membership.h"
 #include "coordinator/coordinator_metrics.h"
 #include "coordinator/job_environment.h"
+#include "coordinator/load_recorder.h"
 #include "coordinator/session/iteration_gather.h"
 #include "coordinator/session/job_planner.h"
 #include "coordinator/session/outbound_queue.h"
@@ -42,7 +43,8 @@ class PlanCycle {
 
   // `environment` and `metrics` must outlive the cycle.
   PlanCycle(const JobEnvironment& environment, JobMetrics& metrics,
-            const JobShape& shape, JobEpoch epoch, PolicyChoice policy);
+            const JobId& job, const JobShape& shape, JobEpoch epoch,
+            PolicyChoice policy);
 
   // Takes a report and pushes what it completes: a plan, or why there is none.
   //
@@ -103,6 +105,7 @@ class PlanCycle {
   const JobShape shape_;
 
   IterationGather gather_;
+  JobLoadRecord record_;
   PolicySchedule schedule_;
   JobPlanner planner_;
   // Reports were missing at the end of the last gather.

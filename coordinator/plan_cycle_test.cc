@@ -42,6 +42,7 @@ class PlanCycleTest : public ::testing::Test {
                                        .clock = clock_,
                                        .metrics = all_metrics_,
                                        .coordinator = Incarnation(1),
+                                       .recorder = nullptr,
                                        .next_epoch = {},
                                        .wake_by = {},
                                        .register_anew = {},
@@ -52,6 +53,7 @@ class PlanCycleTest : public ::testing::Test {
   PlanCycle cycle_{
       environment_,
       metrics_,
+      "job",
       {.world_size = 2, .layers = 1, .experts = 2, .expert_bytes = 1},
       JobEpoch(1),
       {"static", "inline"}};

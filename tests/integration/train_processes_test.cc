@@ -22,9 +22,11 @@
 #include "absl/strings/str_split.h"
 #include "absl/time/time.h"
 #include "common/clock.h"
+#include "common/io/trace_reader.h"
 #include "tests/integration/coordinator_process.h"
 #include "worker/train/child_process.h"
 #include "worker/train/loss_agreement.h"
+#include "worker/train/quota_routing.h"
 
 namespace balancemoe::worker {
 namespace {
@@ -250,6 +252,42 @@ TEST_F(TrainProcessesTest, KilledWorkerEndsTheRunAndIsNamed) {
 
   EXPECT_EQ(run.Await(), 128 + SIGKILL);
   EXPECT_THAT(run.said(), HasSubstr("worker 1 ended with signal 9"));
+}
+
+TEST_F(TrainProcessesTest, CoordinatorRecordsEveryStepToTheToken) {
+  const auto quota = QuotaCounts({.imbalance = 1.6,
+                                  .workers = 2,
+                                  .experts = 8,
+                                  .top_k = 2,
+                                  .tokens = 2 * 2 * 32});
+  for (const char* policy : {"pairwise", "adaptive"}) {
+    SCOPED_TRACE(policy);
+    const std::string directory = Path(policy);
+    CoordinatorProcess coordinator(
+        {"--record-loads=" + directory, "--report-deadline-ms=60000"});
+    std::vector<std::string> flags = Patient(12, policy);
+    flags.push_back("--coordinator=" + coordinator.address());
+    flags.push_back("--job-id=recorded");
+    Report(flags);
+    coordinator.Signal(SIGTERM);
+    coordinator.AwaitExit();
+    const auto trace = ReadTrace(directory + "/recorded-1.csv");
+    ASSERT_TRUE(trace.ok()) << trace.status();
+
+    EXPECT_EQ(trace->num_ranks, 2);
+    EXPECT_EQ(trace->layers.size(), 2);
+    EXPECT_EQ(trace->records.size(), 12 * trace->layers.size());
+    for (const TraceRecord& record : trace->records) {
+      std::vector<int64_t> of_expert(8);
+      for (int32_t expert = 0; expert < 8; ++expert) {
+        for (const int32_t rank : {0, 1}) {
+          of_expert[static_cast<size_t>(expert)] +=
+              record.tokens.At(WorkerRank(rank), ExpertId(expert));
+        }
+      }
+      EXPECT_EQ(of_expert, *quota);
+    }
+  }
 }
 
 TEST_F(TrainProcessesTest, KilledRunGoesOnFromItsCheckpointToTheSameEnd) {

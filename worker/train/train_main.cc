@@ -21,12 +21,19 @@
 namespace balancemoe::worker {
 namespace {
 
+// Of this run and of those that its checkpoint comes from.
+int64_t StepsBehind(const nlohmann::ordered_json& report) {
+  const auto& before = report["resumed_from_step"];
+  return report["steps"].get<int64_t>() +
+         (before.is_null() ? 0 : before.get<int64_t>());
+}
+
 void PrintSummary(const nlohmann::ordered_json& report) {
   std::cerr << absl::StrFormat(
       "%s@%s: loss %.4f after %d steps; step %.1f ms, MoE layers %.1f ms, "
       "imbalance %.2f, %d lends, exposed transfer %.2f ms\n",
       report["policy"].get<std::string>(), report["mode"].get<std::string>(),
-      report["loss"].back().get<double>(), report["steps"].get<int64_t>(),
+      report["loss"].back().get<double>(), StepsBehind(report),
       report["step_ms"]["mean"].get<double>(),
       report["moe_layer_ms"]["mean"].get<double>(),
       report["imbalance"]["mean"].get<double>(), report["lends"].get<int64_t>(),

@@ -54,8 +54,9 @@ GateChoice GateImpl::forward(const torch::Tensor& hidden) {
       static_cast<double>(std::max<int64_t>(hidden.size(0), 1));
   const torch::Tensor mean_probability =
       logits.softmax(/*dim=*/-1).sum(/*dim=*/0) / tokens;
-  choice.aux_loss =
+  choice.losses.balance =
       (share * mean_probability).sum() * static_cast<double>(options_.experts);
+  choice.losses.z = logits.logsumexp(/*dim=*/-1).square().sum() / tokens;
   return choice;
 }
 

@@ -20,6 +20,17 @@ using Router = std::function<torch::Tensor(const torch::Tensor& logits)>;
 // The K highest logits.
 Router TopKRouter(int64_t top_k);
 
+// What a job may add to its loss, scalars over this worker's tokens.
+struct GateLosses {
+  // Load balancing: E * sum over experts of (share of the choices) * (mean
+  // softmax over all logits); 1 when the load is even (Switch Transformers,
+  // arXiv:2101.03961, equation 4).
+  torch::Tensor balance;
+  // Mean over the tokens of the square of log(sum(exp(logits))): keeps logits
+  // small (ST-MoE, arXiv:2202.08906, equation 5).
+  torch::Tensor z;
+};
+
 // What the gate decided for a batch.
 struct GateChoice {
   // [T, K], int64, contiguous.
@@ -28,9 +39,7 @@ struct GateChoice {
   torch::Tensor weights;
   // [E]: tokens per expert.
   std::vector<int64_t> counts;
-  // Scalar: E * sum over experts of (share of the choices) * (mean softmax over
-  // all logits); 1 when the load is even.
-  torch::Tensor aux_loss;
+  GateLosses losses;
 };
 
 // The learned router of a layer: logits = hidden x weight^T. Replicated: every

@@ -87,7 +87,7 @@ class MoeLayerImpl::Impl {
 
   Gate& gate() { return gate_; }
   const std::shared_ptr<ExpertStore>& store() { return context_->store; }
-  const torch::Tensor& aux_loss() const { return aux_loss_; }
+  const GateLosses& gate_losses() const { return gate_losses_; }
   const MoeLayerTimes& times() const { return *times_; }
   absl::Status SendAhead(const std::vector<Lend>& lends);
   std::vector<Move> TakePlannedMoves() {
@@ -111,7 +111,7 @@ class MoeLayerImpl::Impl {
   Gate gate_;
   // Graphs may outlive the layer.
   std::shared_ptr<LayerContext> context_;
-  torch::Tensor aux_loss_;
+  GateLosses gate_losses_;
   std::vector<Move> planned_moves_;
   // Of the next forward; null when nothing was sent ahead.
   std::unique_ptr<LendExecutor> sent_ahead_;
@@ -125,7 +125,7 @@ torch::Tensor MoeLayerImpl::Impl::Forward(const torch::Tensor& hidden) {
               options_.hidden, "], got ", hidden.scalar_type(), " ",
               hidden.sizes());
   const GateChoice choice = gate_(hidden);
-  aux_loss_ = choice.aux_loss;
+  gate_losses_ = choice.losses;
 
   const absl::Time start = context_->clock.Now();
   const absl::Duration start_cpu = OtherThreadsProcessorTime();
@@ -235,10 +235,10 @@ void MoeLayerImpl::SetRouter(Router router) {
   impl_->gate()->SetRouter(std::move(router));
 }
 
-torch::Tensor MoeLayerImpl::aux_loss() const {
-  TORCH_CHECK(impl_->aux_loss().defined(),
-              "MoE layer: aux_loss() before the first forward");
-  return impl_->aux_loss();
+const GateLosses& MoeLayerImpl::gate_losses() const {
+  TORCH_CHECK(impl_->gate_losses().balance.defined(),
+              "MoE layer: gate_losses() before the first forward");
+  return impl_->gate_losses();
 }
 
 ExpertStore& MoeLayerImpl::experts() { return *impl_->store(); }

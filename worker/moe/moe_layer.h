@@ -73,9 +73,8 @@ class MoeLayerImpl : public torch::nn::Module {
   // gate's scores still weigh the chosen experts.
   void SetRouter(Router router);
 
-  // The switch-transformer load-balancing loss of the last forward, over this
-  // worker's tokens, a scalar.
-  torch::Tensor aux_loss() const;
+  // Of the last forward.
+  const GateLosses& gate_losses() const;
 
   ExpertStore& experts();
   const ExpertStore& experts() const;

@@ -5,6 +5,7 @@
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/utils.h>
 
+#include <cmath>
 #include <memory>
 #include <string>
 #include <utility>
@@ -238,6 +239,27 @@ TEST(MoeLayerTest, GradientOfTheInputAloneTouchesNoExpert) {
   });
 }
 
+TEST(MoeLayerTest, ZLossIsTheMeanSquareOfTheLogSumAndHasItsGradient) {
+  RunWorkers(SmallGroup(1, nullptr), [](LendingAgent& agent) {
+    MoeLayer layer(SmallLayer(), agent);
+    torch::Tensor weight = layer->named_parameters()["gate.weight"];
+    {
+      const torch::NoGradGuard no_grad;
+      weight.zero_();
+    }
+    layer->forward(Input(0, 40));
+    const auto log_sum = static_cast<float>(std::log(kExperts));
+    EXPECT_NEAR(layer->gate_losses().z.item<float>(), log_sum * log_sum, 1e-5);
+
+    // d z / d logits = 2 log_sum softmax / T, the same for all experts here.
+    layer->gate_losses().z.backward();
+    const torch::Tensor expected =
+        (Input(0, 40).mean(/*dim=*/0) * (2 * log_sum / kExperts))
+            .expand_as(weight);
+    EXPECT_LT((weight.grad() - expected).abs().max().item<float>(), 1e-5);
+  });
+}
+
 TEST(MoeLayerTest, AuxLossIsOneOnAnEvenLoadAndHasAGradient) {
   RunWorkers(SmallGroup(1, nullptr), [](LendingAgent& agent) {
     MoeLayer layer(SmallLayer(), agent);
@@ -247,11 +269,11 @@ TEST(MoeLayerTest, AuxLossIsOneOnAnEvenLoadAndHasAGradient) {
     });
     layer->forward(Input(0, 40));
 
-    EXPECT_NEAR(layer->aux_loss().item<float>(), 1, 1e-5);
+    EXPECT_NEAR(layer->gate_losses().balance.item<float>(), 1, 1e-5);
 
     layer->SetRouter(TopKRouter(2));
     layer->forward(Input(0, 40));
-    layer->aux_loss().backward();
+    layer->gate_losses().balance.backward();
     EXPECT_GT(layer->named_parameters()["gate.weight"]
                   .grad()
                   .abs()

@@ -100,10 +100,14 @@ torch::Tensor MoeGptImpl::forward(const torch::Tensor& bytes) {
   return head_->forward(final_norm_->forward(hidden)).flatten(0, 1);
 }
 
-torch::Tensor MoeGptImpl::aux_loss() const {
-  torch::Tensor sum = torch::zeros({});
-  for (const MoeLayer& moe : moe_layers_) sum = sum + moe->aux_loss();
-  return sum / static_cast<double>(moe_layers_.size());
+GateLosses MoeGptImpl::gate_losses() const {
+  GateLosses mean{torch::zeros({}), torch::zeros({})};
+  const auto layers = static_cast<double>(moe_layers_.size());
+  for (const MoeLayer& moe : moe_layers_) {
+    mean.balance = mean.balance + moe->gate_losses().balance / layers;
+    mean.z = mean.z + moe->gate_losses().z / layers;
+  }
+  return mean;
 }
 
 std::vector<std::pair<std::string, torch::Tensor>>

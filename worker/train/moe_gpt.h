@@ -49,8 +49,8 @@ class MoeGptImpl : public torch::nn::Module {
   // `bytes` is [B, S], int64; the result [B * S, V], logits of each next byte.
   torch::Tensor forward(const torch::Tensor& bytes);
 
-  // Mean over the layers, of the last forward, a scalar.
-  torch::Tensor aux_loss() const;
+  // Means over the layers, of the last forward.
+  GateLosses gate_losses() const;
 
   const std::vector<MoeLayer>& moe_layers() const { return moe_layers_; }
 

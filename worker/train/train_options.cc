@@ -52,6 +52,12 @@ void AddModelFlags(CLI::App& app, TrainOptions& options) {
       ->check(CLI::Range(0.0, 1e6))
       ->capture_default_str()
       ->group("Model");
+  app.add_option("--z-loss", options.z_loss,
+                 "Weight of the gate's z-loss, which keeps its logits small; "
+                 "1e-3 is usual")
+      ->check(CLI::Range(0.0, 1e6))
+      ->capture_default_str()
+      ->group("Model");
   app.add_option("--lr", options.lr, "Adam's learning rate")
       ->check(CLI::Range(0.0, 1e6))
       ->capture_default_str()

@@ -30,6 +30,8 @@ struct TrainOptions {
   int32_t top_k = 2;
   // Weight of the load-balancing loss.
   double aux_loss = 0;
+  // Weight of the gate's z-loss.
+  double z_loss = 0;
   double lr = 3e-4;
   uint64_t seed = 1;
 

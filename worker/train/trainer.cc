@@ -179,10 +179,12 @@ float Trainer::ForwardBackward(const torch::Tensor& bytes) {
   torch::Tensor loss = torch::nn::functional::cross_entropy(logits, targets) /
                        agent_.transport().world_size();
   const float share = loss.item<float>();
+  const double workers = agent_.transport().world_size();
+  const GateLosses gate = model_->gate_losses();
   if (options_.aux_loss > 0) {
-    loss = loss + model_->aux_loss() *
-                      (options_.aux_loss / agent_.transport().world_size());
+    loss = loss + gate.balance * (options_.aux_loss / workers);
   }
+  if (options_.z_loss > 0) loss = loss + gate.z * (options_.z_loss / workers);
   loss.backward();
   return share;
 }

@@ -71,6 +71,7 @@ TrainOptions OddSizes() {
   options.experts = 13;
   options.top_k = 3;
   options.aux_loss = 0.01;
+  options.z_loss = 0.001;
   return options;
 }
 

@@ -73,7 +73,7 @@ class Trainer {
     torch::Tensor loss = torch::zeros({});
     for (MoeLayer& layer : layers_) {
       hidden = hidden + torch::tanh(layer->forward(hidden));
-      loss = loss + 0.01 * layer->aux_loss();
+      loss = loss + 0.01 * layer->gate_losses().balance;
     }
     loss = loss + (hidden * Values({tokens, options_.hidden}, seed + 7)).sum();
     loss.backward();

@@ -129,6 +129,24 @@ TEST_F(SafetensorsTest, EveryFlippedBitOfTheDataIsFound) {
   }
 }
 
+TEST_F(SafetensorsTest, NoFlippedBitOfTheHeaderGivesOtherValues) {
+  WriteTwo();
+  const std::string whole = Text();
+  for (size_t bit = 0; bit < (whole.size() - 28) * 8; ++bit) {
+    std::string text = whole;
+    text[bit / 8] = static_cast<char>(
+        static_cast<unsigned char>(text[bit / 8]) ^ (1U << (bit % 8)));
+    WriteText(text);
+    std::vector<float> values(6);
+    const absl::Status status = ReadInto("b", {2, 3}, values);
+    if (status.ok()) {
+      EXPECT_EQ(values, matrix_) << bit;
+    } else {
+      EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << bit;
+    }
+  }
+}
+
 TEST_F(SafetensorsTest, NoShorterFileIsTaken) {
   WriteTwo();
   const std::string whole = Text();

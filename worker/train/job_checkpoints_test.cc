@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstddef>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -15,6 +16,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/types/span.h"
 #include "common/status_macros.h"
 #include "tests/fixtures/status_matchers.h"
 #include "worker/checkpoint/safetensors.h"
@@ -37,8 +39,13 @@ class ObservedTraining {
   using Observer =
       std::function<void(int64_t step, WorkerRank rank, CheckpointPoint)>;
 
-  explicit ObservedTraining(int64_t last_step, Observer observer = {})
-      : last_step_(last_step), observer_(std::move(observer)) {}
+  using OfMoves = std::function<void(int64_t step, WorkerRank rank, MovePoint)>;
+
+  explicit ObservedTraining(int64_t last_step, Observer observer = {},
+                            OfMoves of_moves = {})
+      : last_step_(last_step),
+        observer_(std::move(observer)),
+        of_moves_(std::move(of_moves)) {}
 
   absl::StatusOr<TrainReport> operator()(const TrainOptions& options,
                                          const WorkerPlace& place,
@@ -47,7 +54,11 @@ class ObservedTraining {
     ShareCores(1024);
     BMOE_ASSIGN_OR_RETURN(TrainInputs inputs,
                           LoadTrainInputs(options, place.world_size));
-    Trainer trainer(options, std::move(inputs), agent);
+    int64_t taking = 0;
+    Trainer trainer(options, std::move(inputs), agent,
+                    [&](MovePoint point, absl::Span<std::byte>) {
+                      if (of_moves_) of_moves_(taking, place.rank, point);
+                    });
     BMOE_RETURN_IF_ERROR(GiveCostModel(options, agent));
     int64_t saving = 0;
     JobCheckpoints checkpoints(options, agent.transport(),
@@ -58,6 +69,7 @@ class ObservedTraining {
     BMOE_ASSIGN_OR_RETURN(const int64_t first, checkpoints.Begin(trainer));
     TrainReport report = {{"first", first}, {"loss", TrainReport::array()}};
     for (int64_t step = first; step < last_step_; ++step) {
+      taking = step;
       BMOE_ASSIGN_OR_RETURN(const StepRecord record, trainer.Step(step, step));
       report["loss"].push_back(record.loss);
       saving = step + 1;
@@ -73,6 +85,7 @@ class ObservedTraining {
  private:
   const int64_t last_step_;
   const Observer observer_;
+  const OfMoves of_moves_;
 };
 
 class JobCheckpointsTest : public ::testing::Test {
@@ -324,6 +337,44 @@ INSTANTIATE_TEST_SUITE_P(
         CrashCase{"IndexWritten", CheckpointPoint::kIndexWritten, 0, 2},
         CrashCase{"Committed", CheckpointPoint::kCommitted, 0, 4},
         CrashCase{"Done", CheckpointPoint::kDone, 0, 4}),
+    [](const auto& test_case) { return test_case.param.name; });
+
+struct MoveCrashCase {
+  std::string name;
+  MovePoint point;
+};
+
+class MoveCrashTest : public JobCheckpointsTest,
+                      public ::testing::WithParamInterface<MoveCrashCase> {};
+
+TEST_P(MoveCrashTest, TheRunGoesOnFromItsCheckpointWithEveryExpertOnce) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  TrainOptions options = MovingModel();
+  options.steps = 12;
+  const MovePoint fatal = GetParam().point;
+  const auto die = [fatal](int64_t step, WorkerRank, MovePoint point) {
+    if (step >= 4 && point == fatal) raise(SIGKILL);
+  };
+
+  EXPECT_EXIT((void)RunOverLoopback(options, 2, ObservedTraining(12, {}, die)),
+              KilledBySignal(SIGKILL), "");
+
+  options.resume = true;
+  const TrainReport finished = Run(options, 2, 12);
+  EXPECT_GE(finished["first"], 4);
+  EXPECT_LT(finished["first"], 12);
+  const TrainReport whole = RunWithoutCheckpoints(options, 2, 12);
+  EXPECT_EQ(finished["parameters_sha256"], whole["parameters_sha256"]);
+  EXPECT_EQ(finished["optimizer_sha256"], whole["optimizer_sha256"]);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, MoveCrashTest,
+    ::testing::Values(MoveCrashCase{"BeforeSend", MovePoint::kBeforeSend},
+                      MoveCrashCase{"MidTransfer", MovePoint::kMidTransfer},
+                      MoveCrashCase{"Arrived", MovePoint::kArrived},
+                      MoveCrashCase{"BeforeCommit", MovePoint::kBeforeCommit},
+                      MoveCrashCase{"AfterCommit", MovePoint::kAfterCommit}),
     [](const auto& test_case) { return test_case.param.name; });
 
 }  // namespace

@@ -107,14 +107,15 @@ absl::Status GatherAll(const std::vector<T>& mine, std::vector<T>& all,
 
 }  // namespace
 
-Trainer::Trainer(const TrainOptions& options, TrainInputs inputs, Agent& agent)
+Trainer::Trainer(const TrainOptions& options, TrainInputs inputs, Agent& agent,
+                 MoveObserver observer)
     : options_(options),
       inputs_(std::move(inputs)),
       agent_(agent),
       model_(ModelOf(options, inputs_.pacing), agent),
       replicated_(WithFreshState(model_)),
       bucket_(TensorsOf(replicated_)),
-      between_steps_(agent, model_->moe_layers()) {
+      between_steps_(agent, model_->moe_layers(), std::move(observer)) {
   GatherParameters();
   RouteAsAsked();
 }

@@ -42,8 +42,9 @@ class Trainer {
   };
 
   // `agent` must outlive the trainer. Options must be valid, and `inputs` what
-  // they name.
-  Trainer(const TrainOptions& options, TrainInputs inputs, Agent& agent);
+  // they name. `observer` hears of the moves at the end of steps.
+  Trainer(const TrainOptions& options, TrainInputs inputs, Agent& agent,
+          MoveObserver observer = {});
 
   // Trains on batch number `batch` of the text, as iteration `iteration` of the
   // job, which rises from call to call. Returns what all workers measured.

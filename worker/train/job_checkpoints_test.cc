@@ -6,6 +6,7 @@
 
 #include <csignal>
 #include <cstddef>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -88,13 +89,19 @@ class ObservedTraining {
   const OfMoves of_moves_;
 };
 
+// Of this process and of those in which it dies, which run the test once more.
+std::string SharedDirectory() {
+  const std::string mine =
+      absl::StrCat(::testing::TempDir(), "job_checkpoints_", getpid());
+  setenv("JOB_CHECKPOINTS_TEST", mine.c_str(), /*overwrite=*/0);
+  return getenv("JOB_CHECKPOINTS_TEST");
+}
+
 class JobCheckpointsTest : public ::testing::Test {
  protected:
-  JobCheckpointsTest()
-      // The same in a child that runs the test once more.
-      : directory_(absl::StrCat(
-            ::testing::TempDir(), "job_checkpoints_",
-            ::testing::UnitTest::GetInstance()->current_test_info()->name())) {}
+  JobCheckpointsTest() : directory_(SharedDirectory()) {
+    std::filesystem::remove_all(directory_);
+  }
   ~JobCheckpointsTest() override { std::filesystem::remove_all(directory_); }
 
   // Experts move in nearly every step.

@@ -48,6 +48,15 @@ class CoordinatorSessionTest : public ::testing::Test {
     return worker;
   }
 
+  // What was handled before this message is done then, metrics included.
+  static void AwaitAllBefore(CoordinatorTestWorker& worker) {
+    v1::SessionRequest heartbeat;
+    heartbeat.mutable_heartbeat();
+    worker.Send(heartbeat);
+    const auto answer = worker.Read();
+    EXPECT_TRUE(answer.has_value() && answer->has_heartbeat());
+  }
+
   std::unique_ptr<CoordinatorServer> server_;
 };
 
@@ -158,6 +167,7 @@ TEST_F(CoordinatorSessionTest, WorkerKilledWhileItsReportWaitsIsMissed) {
   StartServer(absl::Milliseconds(20));
   auto first = JoinWorker(0);
   auto second = JoinWorker(1);
+  AwaitAllBefore(*second);
 
   first->SendReport(3, {0}, {1, 1, 1, 1});
   first->Kill();
@@ -298,11 +308,7 @@ TEST_F(CoordinatorSessionTest, MetricsShowAJobAndForgetItWhenItIsOver) {
       "balancemoe_job_workers{job=\"job\",state=\"connected\"}";
   const std::string running = "balancemoe_jobs{state=\"running\"}";
 
-  // A message is handled once what came before is done, metrics included.
-  v1::SessionRequest heartbeat;
-  heartbeat.mutable_heartbeat();
-  second->Send(heartbeat);
-  ASSERT_TRUE(second->Read().has_value());
+  AwaitAllBefore(*second);
   EXPECT_EQ(MetricValue(server_->http_address(), workers), 2);
   EXPECT_EQ(MetricValue(server_->http_address(), running), 1);
   for (const auto* worker : {&first, &second}) {

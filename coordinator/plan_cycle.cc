@@ -88,12 +88,14 @@ absl::StatusOr<PlanCycle::ReportState> PlanCycle::TakeReport(
   for (const CompleteGather& complete : outcome.complete) {
     metrics_.gather_duration->Observe(
         absl::ToDoubleSeconds(now - complete.opened));
-    record_.Add(complete);
   }
-  if (PlanAhead(outcome.complete, generation, push)) return state;
-  for (CompleteGather& complete : outcome.complete) {
-    PushPlan(std::move(complete), generation, push);
+  if (!PlanAhead(outcome.complete, generation, push)) {
+    for (const CompleteGather& complete : outcome.complete) {
+      PushPlan(complete, generation, push);
+    }
   }
+  // Once the workers have their plans: writing rows takes longer than solving.
+  for (const CompleteGather& complete : outcome.complete) record_.Add(complete);
   return state;
 }
 

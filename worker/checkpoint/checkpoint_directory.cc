@@ -99,14 +99,19 @@ absl::Status Failed(const std::string& path, const std::error_code& error) {
 absl::StatusOr<std::optional<CheckpointIndex>> CheckpointDirectory::Latest()
     const {
   const std::string latest = absl::StrCat(path_, "/latest");
-  if (!fs::exists(latest)) return std::nullopt;
+  std::error_code error;
+  const bool there = fs::exists(latest, error);
+  if (error) {
+    return absl::NotFoundError(absl::StrCat(latest, ": ", error.message()));
+  }
+  if (!there) return std::nullopt;
   BMOE_ASSIGN_OR_RETURN(const std::string text, ReadText(latest));
   const std::string name(absl::StripSuffix(text, "\n"));
   if (!IsStepName(name)) {
     return Damaged(latest, absl::StrCat("\"", name, "\" names no checkpoint"));
   }
   const std::string path = absl::StrCat(path_, "/", name, "/index.json");
-  if (!fs::exists(path)) return Damaged(path, "is not there");
+  if (!fs::exists(path, error)) return Damaged(path, "is not there");
   BMOE_ASSIGN_OR_RETURN(const std::string json, ReadText(path));
   BMOE_ASSIGN_OR_RETURN(CheckpointIndex index, ParseIndex(json, path));
   if (StepName(index.step) != name) {

@@ -131,6 +131,13 @@ TEST_F(CheckpointDirectoryTest, LaterVersionsAreToldApart) {
               HasSubstr("has version 2, and this program reads version 1"));
 }
 
+TEST_F(CheckpointDirectoryTest, SaysWhereItCannotLook) {
+  const std::string path(5000, 'x');
+  const absl::Status status = CheckpointDirectory(path).Latest().status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
+  EXPECT_THAT(status.message(), HasSubstr("/latest: File name too long"));
+}
+
 TEST_F(CheckpointDirectoryTest, SaysWhatCannotBeMade) {
   Write(directory_.path(), "a file");
   const absl::Status status = directory_.Prepare(1);

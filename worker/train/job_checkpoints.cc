@@ -12,6 +12,7 @@
 #include "absl/types/span.h"
 #include "common/status_macros.h"
 #include "worker/checkpoint/safetensors.h"
+#include "worker/train/gather_all.h"
 
 namespace balancemoe::worker {
 namespace {
@@ -109,12 +110,8 @@ absl::StatusOr<int64_t> JobCheckpoints::Begin(Trainer& trainer) {
 absl::StatusOr<int64_t> JobCheckpoints::FindStep(
     const CheckpointIndex* latest) const {
   const int64_t mine = latest == nullptr ? 0 : latest->step;
-  std::vector<int64_t> all(static_cast<size_t>(transport_.world_size()));
-  BMOE_RETURN_IF_ERROR(transport_.AllGather(
-      {reinterpret_cast<const std::byte*>(&mine), sizeof(mine)},
-      absl::MakeSpan(reinterpret_cast<std::byte*>(all.data()),
-                     all.size() * sizeof(mine)),
-      ComputeStream()));
+  BMOE_ASSIGN_OR_RETURN(const std::vector<int64_t> all,
+                        GatherAll<int64_t>({mine}, transport_));
   for (size_t worker = 0; worker < all.size(); ++worker) {
     if (all[worker] == all[0]) continue;
     return absl::InvalidArgumentError(absl::StrCat(
@@ -194,11 +191,8 @@ absl::Status JobCheckpoints::Save(int64_t step, const Trainer& trainer) {
 
 absl::Status JobCheckpoints::WriteFile(int64_t step,
                                        const Trainer& trainer) const {
-  std::vector<AdamParameter> mine = trainer.parameters();
-  if (!first()) {
-    mine.erase(mine.begin(),
-               mine.begin() + static_cast<ptrdiff_t>(trainer.num_replicated()));
-  }
+  const auto mine = absl::MakeConstSpan(trainer.parameters())
+                        .subspan(first() ? 0 : trainer.num_replicated());
   std::vector<TensorToSave> tensors;
   for (const AdamParameter& parameter : mine) {
     for (NamedTensor& named : TensorsOf(parameter)) {
@@ -214,12 +208,8 @@ absl::Status JobCheckpoints::WriteFile(int64_t step,
 
 absl::Status JobCheckpoints::AgreeOn(const absl::Status& mine) const {
   const Outcome outcome = OutcomeOf(mine);
-  std::vector<Outcome> all(static_cast<size_t>(transport_.world_size()));
-  BMOE_RETURN_IF_ERROR(transport_.AllGather(
-      {reinterpret_cast<const std::byte*>(&outcome), sizeof(outcome)},
-      absl::MakeSpan(reinterpret_cast<std::byte*>(all.data()),
-                     all.size() * sizeof(outcome)),
-      ComputeStream()));
+  BMOE_ASSIGN_OR_RETURN(const std::vector<Outcome> all,
+                        GatherAll<Outcome>({outcome}, transport_));
   for (size_t worker = 0; worker < all.size(); ++worker) {
     if (all[worker].code == absl::StatusCode::kOk) continue;
     const std::string message(all[worker].message.data());

@@ -3,7 +3,6 @@
 #include <sched.h>
 
 #include <algorithm>
-#include <cstddef>
 #include <optional>
 #include <string>
 #include <utility>
@@ -11,12 +10,12 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "absl/types/span.h"
 #include "common/status_macros.h"
 #include "worker/moe/calibration.h"
 #include "worker/moe/gemm_self_test.h"
 #include "worker/train/cost_model_file.h"
 #include "worker/train/energy_meter.h"
+#include "worker/train/gather_all.h"
 #include "worker/train/job_checkpoints.h"
 #include "worker/train/pacing.h"
 #include "worker/train/process_usage.h"
@@ -34,12 +33,8 @@ int64_t WarmupSteps(int64_t steps) { return std::min<int64_t>(2, steps / 4); }
 
 // The largest of all workers' `mine`.
 absl::StatusOr<int64_t> Largest(int64_t mine, Transport& transport) {
-  std::vector<int64_t> all(static_cast<size_t>(transport.world_size()));
-  BMOE_RETURN_IF_ERROR(transport.AllGather(
-      {reinterpret_cast<const std::byte*>(&mine), sizeof(mine)},
-      absl::MakeSpan(reinterpret_cast<std::byte*>(all.data()),
-                     all.size() * sizeof(mine)),
-      ComputeStream()));
+  BMOE_ASSIGN_OR_RETURN(const std::vector<int64_t> all,
+                        GatherAll<int64_t>({mine}, transport));
   return *std::max_element(all.begin(), all.end());
 }
 
@@ -85,8 +80,7 @@ absl::StatusOr<StepsTaken> TakeSteps(const TrainOptions& options,
   return taken;
 }
 
-absl::StatusOr<RunSummary> Summarise(const TrainOptions& options,
-                                     const StepsTaken& taken, Trainer& trainer,
+absl::StatusOr<RunSummary> Summarise(const StepsTaken& taken, Trainer& trainer,
                                      Agent& agent) {
   RunSummary summary;
   const std::vector<std::string> choice = absl::StrSplit(agent.policy(), '@');
@@ -103,7 +97,6 @@ absl::StatusOr<RunSummary> Summarise(const TrainOptions& options,
                         Largest(PeakRssBytes(), agent.transport()));
   BMOE_ASSIGN_OR_RETURN(summary.peak_expert_bytes,
                         Largest(trainer.PeakExpertBytes(), agent.transport()));
-  BMOE_ASSIGN_OR_RETURN(summary.pacing, PacingOf(options, summary.workers));
   return summary;
 }
 
@@ -116,6 +109,7 @@ absl::StatusOr<nlohmann::ordered_json> RunTrainJob(const TrainOptions& options,
   ShareCores(place.local_world_size);
   BMOE_ASSIGN_OR_RETURN(TrainInputs inputs,
                         LoadTrainInputs(options, place.world_size));
+  const std::optional<Pacing> pacing = inputs.pacing;
   Trainer trainer(options, std::move(inputs), agent);
   const bool first = place.rank == WorkerRank(0);
   const absl::Status same_bits = TestGemm({options.hidden, options.ffn});
@@ -123,8 +117,8 @@ absl::StatusOr<nlohmann::ordered_json> RunTrainJob(const TrainOptions& options,
   BMOE_RETURN_IF_ERROR(GiveCostModel(options, agent));
   BMOE_ASSIGN_OR_RETURN(const StepsTaken taken,
                         TakeSteps(options, place, agent, trainer, progress));
-  BMOE_ASSIGN_OR_RETURN(const RunSummary summary,
-                        Summarise(options, taken, trainer, agent));
+  BMOE_ASSIGN_OR_RETURN(RunSummary summary, Summarise(taken, trainer, agent));
+  summary.pacing = pacing;
   if (!first) return nlohmann::ordered_json();
   return BuildTrainReport(options, summary, taken.steps);
 }

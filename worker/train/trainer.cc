@@ -5,11 +5,11 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <type_traits>
 #include <utility>
 
 #include "absl/types/span.h"
 #include "common/status_macros.h"
+#include "worker/train/gather_all.h"
 #include "worker/train/process_usage.h"
 #include "worker/train/routers.h"
 #include "worker/train/state_digest.h"
@@ -91,20 +91,6 @@ LayerFigures FiguresOf(const MoeLayerTimes& times) {
   return figures;
 }
 
-// Every worker's `mine`, one after the other.
-template <typename T>
-absl::Status GatherAll(const std::vector<T>& mine, std::vector<T>& all,
-                       Transport& transport) {
-  static_assert(std::is_trivially_copyable_v<T>);
-  all.resize(mine.size() * static_cast<size_t>(transport.world_size()));
-  return transport.AllGather(
-      {reinterpret_cast<const std::byte*>(mine.data()),
-       mine.size() * sizeof(T)},
-      absl::MakeSpan(reinterpret_cast<std::byte*>(all.data()),
-                     all.size() * sizeof(T)),
-      ComputeStream());
-}
-
 }  // namespace
 
 Trainer::Trainer(const TrainOptions& options, TrainInputs inputs, Agent& agent,
@@ -180,12 +166,12 @@ float Trainer::ForwardBackward(const torch::Tensor& bytes) {
   torch::Tensor loss = torch::nn::functional::cross_entropy(logits, targets) /
                        agent_.transport().world_size();
   const float share = loss.item<float>();
-  const double workers = agent_.transport().world_size();
-  const GateLosses gate = model_->gate_losses();
-  if (options_.aux_loss > 0) {
-    loss = loss + gate.balance * (options_.aux_loss / workers);
+  if (options_.aux_loss > 0 || options_.z_loss > 0) {
+    const GateLosses gate = model_->gate_losses();
+    loss =
+        loss + (gate.balance * options_.aux_loss + gate.z * options_.z_loss) /
+                   agent_.transport().world_size();
   }
-  if (options_.z_loss > 0) loss = loss + gate.z * (options_.z_loss / workers);
   loss.backward();
   return share;
 }
@@ -234,8 +220,11 @@ absl::Status Trainer::GatherFigures(const WorkerFigures& mine,
   for (MoeLayer moe : model_->moe_layers()) {
     layers.push_back(FiguresOf(moe->last_times()));
   }
-  BMOE_RETURN_IF_ERROR(GatherAll(layers, record.layers, agent_.transport()));
-  return GatherAll<WorkerFigures>({mine}, record.workers, agent_.transport());
+  BMOE_ASSIGN_OR_RETURN(record.layers,
+                        GatherAll<LayerFigures>(layers, agent_.transport()));
+  BMOE_ASSIGN_OR_RETURN(record.workers,
+                        GatherAll<WorkerFigures>({mine}, agent_.transport()));
+  return absl::OkStatus();
 }
 
 void Trainer::RouteByRecord(int64_t row) {

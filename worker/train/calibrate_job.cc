@@ -1,14 +1,13 @@
 #include "worker/train/calibrate_job.h"
 
-#include <cstddef>
 #include <cstdint>
 #include <vector>
 
 #include "absl/time/time.h"
-#include "absl/types/span.h"
 #include "common/status_macros.h"
 #include "worker/moe/calibration.h"
 #include "worker/train/adam.h"
+#include "worker/train/gather_all.h"
 #include "worker/train/train_job.h"
 
 namespace balancemoe::worker {
@@ -44,13 +43,8 @@ absl::StatusOr<CostModel> RunCalibrateJob(const TrainOptions& options,
                         Calibrate(shape, AdamBytes(shape.bytes()), agent));
   BMOE_ASSIGN_OR_RETURN(mine.plan_latency_us,
                         MeasurePlanLatencyUs(options, agent));
-  std::vector<CostModel> all(
-      static_cast<size_t>(agent.transport().world_size()));
-  BMOE_RETURN_IF_ERROR(agent.transport().AllGather(
-      {reinterpret_cast<const std::byte*>(&mine), sizeof(mine)},
-      absl::MakeSpan(reinterpret_cast<std::byte*>(all.data()),
-                     all.size() * sizeof(mine)),
-      ComputeStream()));
+  BMOE_ASSIGN_OR_RETURN(const std::vector<CostModel> all,
+                        GatherAll<CostModel>({mine}, agent.transport()));
   return MeanCostModel(all);
 }
 

@@ -51,9 +51,6 @@ struct CostModel {
   int64_t token_bytes = 0;
   // Bytes of one expert's optimizer state, which a move takes along.
   int64_t optimizer_bytes = 0;
-  // Whether an expert that several workers borrow reaches them by the cheapest
-  // route, where the plan allows it; else always one by one.
-  bool relays = true;
   // What an inline plan of the coordinator costs: gather, solve, push.
   double plan_latency_us = 0;
 

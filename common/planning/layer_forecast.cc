@@ -82,7 +82,7 @@ void LayerForecaster::AddMoves(const LayerLoads& loads, const LayerUse& use) {
 void LayerForecaster::AddLends(const LayerLoads& loads,
                                absl::Span<const Lend> lends, FanOut fan_out,
                                bool early) {
-  const bool together = fan_out == FanOut::kCheapest && cost_.relays;
+  const bool together = fan_out == FanOut::kCheapest;
   for (size_t i = 0; i < lends.size();) {
     TimedTransfer transfer = {.from = lends[i].from.index(),
                               .begin_copy = work_.copies.size(),

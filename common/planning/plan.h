@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/types/span.h"
 #include "common/ids.h"
+#include "common/planning/cost_model.h"
 
 namespace balancemoe {
 
@@ -60,8 +61,7 @@ enum class SplitRule {
 // How an expert that several workers borrow reaches them, and its gradients
 // come home.
 enum class FanOut {
-  // As a relay, as a tree or one by one, whichever is cheapest, where the
-  // workers can (CostModel::relays).
+  // As a relay, as a tree or one by one, whichever is cheapest.
   kCheapest,
   // From home to each of them, as systems without relays do.
   kOneByOne,
@@ -103,6 +103,9 @@ struct Plan {
   LayerId layer;
   // "policy@mode" that made it.
   std::string policy;
+  // By which every worker chooses the routes of experts that several borrow;
+  // of no account where none is.
+  CostModel cost;
   LayerPlan decision;
 
   bool operator==(const Plan&) const = default;

@@ -27,7 +27,7 @@ struct StepPlan {
   uint64_t placement_version = 0;
   // "policy@mode" that made it.
   std::string policy;
-  // By which every worker decides on top-ups.
+  // By which every worker decides on top-ups and routes.
   CostModel cost;
   // [layers]
   std::vector<LayerPlan> layers;

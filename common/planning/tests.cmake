@@ -4,6 +4,7 @@ foreach(
   busy_spans
   cost_model
   eplb_policy
+  expert_route
   fastermoe_paper_policy
   fastermoe_policy
   fewest_lends

@@ -39,6 +39,36 @@ absl::StatusOr<SplitRule> FromProto(v1::SplitRule split) {
   }
 }
 
+v1::FanOut ToProto(FanOut fan_out) {
+  switch (fan_out) {
+    case FanOut::kCheapest:
+      return v1::FAN_OUT_CHEAPEST;
+    case FanOut::kOneByOne:
+      return v1::FAN_OUT_ONE_BY_ONE;
+  }
+  return v1::FAN_OUT_CHEAPEST;
+}
+
+absl::StatusOr<FanOut> FromProto(v1::FanOut fan_out) {
+  switch (fan_out) {
+    case v1::FAN_OUT_CHEAPEST:
+      return FanOut::kCheapest;
+    case v1::FAN_OUT_ONE_BY_ONE:
+      return FanOut::kOneByOne;
+    default:
+      return absl::InvalidArgumentError(absl::StrCat(
+          "fan-out ", static_cast<int>(fan_out), " is unknown; it is 0 or 1"));
+  }
+}
+
+// Whether any expert goes to several workers.
+bool FansOut(const LayerPlan& plan) {
+  return std::adjacent_find(plan.lends.begin(), plan.lends.end(),
+                            [](const Lend& one, const Lend& next) {
+                              return one.expert == next.expert;
+                            }) != plan.lends.end();
+}
+
 bool LendsOnlyWholeExperts(const LayerPlan& plan) {
   return std::all_of(
       plan.lends.begin(), plan.lends.end(),
@@ -83,6 +113,7 @@ void EncodeDecision(const LayerPlan& decision, v1::Plan& proto) {
     for (const Lend& lend : decision.lends) proto.add_lend_tokens(lend.tokens);
   }
   proto.set_split(ToProto(decision.split));
+  proto.set_fan_out(ToProto(decision.fan_out));
   proto.set_predicted_before_us(decision.predicted_before_us);
   proto.set_predicted_after_us(decision.predicted_after_us);
   proto.set_reason(decision.reason);
@@ -92,6 +123,7 @@ absl::StatusOr<LayerPlan> DecodeDecision(const v1::Plan& proto) {
   BMOE_RETURN_IF_ERROR(CheckLengths(proto));
   LayerPlan decision;
   BMOE_ASSIGN_OR_RETURN(decision.split, FromProto(proto.split()));
+  BMOE_ASSIGN_OR_RETURN(decision.fan_out, FromProto(proto.fan_out()));
   for (int i = 0; i < proto.move_expert_size(); ++i) {
     decision.moves.push_back({ExpertId(proto.move_expert(i)),
                               WorkerRank(proto.move_from(i)),
@@ -131,11 +163,14 @@ std::string EncodePlan(const Plan& plan) {
   proto.set_iteration(plan.iteration.value());
   proto.set_layer(plan.layer.value());
   proto.set_policy(plan.policy);
+  if (FansOut(plan.decision) && plan.cost != CostModel()) {
+    *proto.mutable_cost() = ToProto(plan.cost);
+  }
   EncodeDecision(plan.decision, proto);
   return proto.SerializeAsString();
 }
 
-absl::StatusOr<Plan> DecodePlan(absl::string_view bytes) {
+absl::StatusOr<Plan> DecodePlan(absl::string_view bytes, int64_t expert_bytes) {
   BMOE_ASSIGN_OR_RETURN(const auto proto, Parse<v1::Plan>(bytes, "Plan"));
   Plan plan;
   plan.id = PlanId(proto.plan_id());
@@ -145,6 +180,9 @@ absl::StatusOr<Plan> DecodePlan(absl::string_view bytes) {
   plan.layer = LayerId(proto.layer());
   plan.policy = proto.policy();
   BMOE_ASSIGN_OR_RETURN(plan.decision, DecodeDecision(proto));
+  if (proto.has_cost()) {
+    BMOE_ASSIGN_OR_RETURN(plan.cost, FromProto(proto.cost(), expert_bytes));
+  }
   return plan;
 }
 
@@ -247,7 +285,6 @@ v1::Calibration ToProto(const CostModel& model) {
   proto.set_token_bytes(model.token_bytes);
   proto.set_optimizer_bytes(model.optimizer_bytes);
   proto.set_plan_latency_us(model.plan_latency_us);
-  proto.set_relays(model.relays);
   return proto;
 }
 
@@ -272,7 +309,6 @@ absl::StatusOr<CostModel> FromProto(const v1::Calibration& proto,
       .expert_bytes = expert_bytes,
       .token_bytes = proto.token_bytes(),
       .optimizer_bytes = proto.optimizer_bytes(),
-      .relays = proto.relays(),
       .plan_latency_us = proto.plan_latency_us(),
   };
   BMOE_RETURN_IF_ERROR(ValidateCostModel(model));

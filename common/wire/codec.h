@@ -19,18 +19,19 @@ inline constexpr uint32_t kProtocolVersion = 1;
 
 // The canonical bytes of a plan: what is pushed, and what the digest is over.
 // Of the decision, what workers carry out and report: moves, lends, split rule,
-// forecast and reason.
+// fan-out, forecast and reason; of the cost model, what chooses routes, where
+// an expert goes to several workers.
 std::string EncodePlan(const Plan& plan);
 
 // Errors: InvalidArgument for bytes that are no Plan, arrays of unequal length
-// or an unknown split rule. Whether the transfers fit a placement and the
-// counts is for ValidatePlan and ValidateQuotas.
-absl::StatusOr<Plan> DecodePlan(absl::string_view bytes);
+// an unknown split rule or fan-out, or a cost model that is not valid. Whether
+// the transfers fit a placement and the counts is for ValidatePlan and
+// ValidateQuotas. `expert_bytes` does not travel.
+absl::StatusOr<Plan> DecodePlan(absl::string_view bytes, int64_t expert_bytes);
 
 // The canonical bytes of a plan made ahead.
 std::string EncodeStepPlan(const StepPlan& plan);
-// Errors: as DecodePlan, and a cost model that is not valid. `expert_bytes`
-// does not travel.
+// Errors: as DecodePlan.
 absl::StatusOr<StepPlan> DecodeStepPlan(absl::string_view bytes,
                                         int64_t expert_bytes);
 

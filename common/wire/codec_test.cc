@@ -17,6 +17,8 @@ namespace {
 
 using ::testing::IsEmpty;
 
+constexpr int64_t kExpertBytes = 4096;
+
 Plan ExamplePlan() {
   Plan plan;
   plan.id = PlanId(std::numeric_limits<uint64_t>::max());
@@ -36,7 +38,8 @@ Plan ExamplePlan() {
 }
 
 TEST(PlanCodecTest, DecodingGivesBackWhatWasEncoded) {
-  const absl::StatusOr<Plan> decoded = DecodePlan(EncodePlan(ExamplePlan()));
+  const absl::StatusOr<Plan> decoded =
+      DecodePlan(EncodePlan(ExamplePlan()), kExpertBytes);
 
   ASSERT_THAT(decoded, IsOk());
   EXPECT_EQ(*decoded, ExamplePlan());
@@ -47,11 +50,52 @@ TEST(PlanCodecTest, PlanWithoutTransfersSurvivesToo) {
   plan.decision.moves.clear();
   plan.decision.lends.clear();
 
-  const absl::StatusOr<Plan> decoded = DecodePlan(EncodePlan(plan));
+  const absl::StatusOr<Plan> decoded =
+      DecodePlan(EncodePlan(plan), kExpertBytes);
 
   ASSERT_THAT(decoded, IsOk());
   EXPECT_THAT(decoded->decision.lends, IsEmpty());
   EXPECT_EQ(*decoded, plan);
+}
+
+CostModel ExampleCostModel() {
+  CostModel model;
+  model.us_per_token = 0.25;
+  model.intra_node = {.latency_us = 3, .us_per_byte = 0.5};
+  model.inter_node = {.latency_us = 5, .us_per_byte = 0.75};
+  model.expert_bytes = kExpertBytes;
+  return model;
+}
+
+TEST(PlanCodecTest, FanOutAndWhatItIsChosenByGoWithExpertsForSeveralWorkers) {
+  Plan plan = ExamplePlan();
+  plan.decision.fan_out = FanOut::kOneByOne;
+  plan.decision.lends = {{ExpertId(7), WorkerRank(0), WorkerRank(1)},
+                         {ExpertId(7), WorkerRank(0), WorkerRank(2)}};
+  plan.cost = ExampleCostModel();
+
+  const absl::StatusOr<Plan> decoded =
+      DecodePlan(EncodePlan(plan), kExpertBytes);
+
+  ASSERT_THAT(decoded, IsOk());
+  EXPECT_EQ(*decoded, plan);
+}
+
+TEST(PlanCodecTest, CostModelStaysAtHomeWhereNoExpertGoesToSeveralWorkers) {
+  Plan plan = ExamplePlan();
+  plan.cost = ExampleCostModel();
+
+  EXPECT_EQ(EncodePlan(plan), EncodePlan(ExamplePlan()));
+}
+
+TEST(PlanCodecTest, UnknownFanOutIsRefused) {
+  v1::Plan proto;
+  ASSERT_TRUE(proto.ParseFromString(EncodePlan(ExamplePlan())));
+  proto.set_fan_out(static_cast<v1::FanOut>(9));
+
+  EXPECT_THAT(DecodePlan(proto.SerializeAsString(), kExpertBytes),
+              IsStatus(absl::StatusCode::kInvalidArgument,
+                       ::testing::HasSubstr("fan-out 9")));
 }
 
 TEST(PlanCodecTest, QuotasAndSplitRulesSurvive) {
@@ -65,7 +109,8 @@ TEST(PlanCodecTest, QuotasAndSplitRulesSurvive) {
          std::numeric_limits<int64_t>::max()},
         {ExpertId(2), WorkerRank(3), WorkerRank(2), kAllTokens}};
 
-    const absl::StatusOr<Plan> decoded = DecodePlan(EncodePlan(plan));
+    const absl::StatusOr<Plan> decoded =
+        DecodePlan(EncodePlan(plan), kExpertBytes);
 
     ASSERT_THAT(decoded, IsOk());
     EXPECT_EQ(*decoded, plan);
@@ -91,7 +136,7 @@ TEST(PlanCodecTest, QuotasForSomeOfTheLendsAreRefused) {
   proto.set_plan_id(9);
   proto.add_lend_tokens(5);
 
-  EXPECT_THAT(DecodePlan(proto.SerializeAsString()),
+  EXPECT_THAT(DecodePlan(proto.SerializeAsString(), kExpertBytes),
               IsStatus(absl::StatusCode::kInvalidArgument,
                        "plan 9: 1 quotas for 2 lends; one each, or none"));
 }
@@ -102,7 +147,7 @@ TEST(PlanCodecTest, MovesOfUnequalLengthAreRefused) {
   proto.set_plan_id(9);
   proto.add_move_to(5);
 
-  EXPECT_THAT(DecodePlan(proto.SerializeAsString()),
+  EXPECT_THAT(DecodePlan(proto.SerializeAsString(), kExpertBytes),
               IsStatus(absl::StatusCode::kInvalidArgument,
                        "plan 9: 2 experts to move, 2 old homes and 3 new ones; "
                        "each move needs one of each"));
@@ -136,7 +181,7 @@ TEST(PlanCodecTest, SplitRuleFromTheFutureIsRefused) {
   v1::Plan proto;
   proto.set_split(static_cast<v1::SplitRule>(3));
 
-  EXPECT_THAT(DecodePlan(proto.SerializeAsString()),
+  EXPECT_THAT(DecodePlan(proto.SerializeAsString(), kExpertBytes),
               IsStatus(absl::StatusCode::kInvalidArgument,
                        "split rule 3 is unknown; rules are 0 to 2"));
 }
@@ -150,7 +195,7 @@ TEST(PlanCodecTest, EqualPlansHaveEqualBytesAndOtherPlansOtherDigests) {
 }
 
 TEST(PlanCodecTest, GarbageIsRefused) {
-  EXPECT_THAT(DecodePlan("no plan at all"),
+  EXPECT_THAT(DecodePlan("no plan at all", kExpertBytes),
               IsStatus(absl::StatusCode::kInvalidArgument,
                        "plan: 14 bytes are not a Plan message"));
 }
@@ -160,7 +205,8 @@ TEST(PlanCodecTest, CutOffPlansAreRefusedOrWhole) {
   // covers all bytes, tells it apart.
   const std::string bytes = EncodePlan(ExamplePlan());
   for (size_t length = 0; length < bytes.size(); ++length) {
-    const absl::StatusOr<Plan> decoded = DecodePlan(bytes.substr(0, length));
+    const absl::StatusOr<Plan> decoded =
+        DecodePlan(bytes.substr(0, length), kExpertBytes);
     if (decoded.ok()) {
       EXPECT_NE(*decoded, ExamplePlan()) << length;
     } else {
@@ -178,7 +224,7 @@ TEST(PlanCodecTest, ArraysOfUnequalLengthAreRefused) {
   proto.add_lend_from(0);
   proto.add_lend_to(1);
 
-  EXPECT_THAT(DecodePlan(proto.SerializeAsString()),
+  EXPECT_THAT(DecodePlan(proto.SerializeAsString(), kExpertBytes),
               IsStatus(absl::StatusCode::kInvalidArgument,
                        "plan 9: 2 experts, 2 senders and 1 receivers; each "
                        "lend needs one of each"));

@@ -63,6 +63,7 @@ PlannedLayer JobPlanner::Decide(const PolicyChoice& choice,
                   .iteration = gather.iteration,
                   .layer = gather.layer,
                   .policy = choice.ToString(),
+                  .cost = mean_cost_model_.value_or(CostModel()),
                   .decision = DecideLayer(choice)};
   std::tie(planned.imbalance_before, planned.imbalance_after) =
       Imbalance(planned.plan.decision);

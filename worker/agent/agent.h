@@ -16,6 +16,7 @@
 #include "common/planning/cost_model.h"
 #include "common/planning/job_placement.h"
 #include "worker/agent/layer_routing.h"
+#include "worker/transport/held_sends.h"
 #include "worker/transport/transport.h"
 
 namespace balancemoe::worker {
@@ -114,6 +115,10 @@ class Agent {
 
   virtual Transport& transport() = 0;
 
+  // Through which experts and gradients leave over transport(), whichever layer
+  // they belong to.
+  HeldSends& held_sends();
+
   // Sends the measured cost model; plans with transfers come once all workers
   // have sent theirs. Kept, and sent again after a re-attach.
   virtual void ReportCostModel(const CostModel& model) = 0;
@@ -146,7 +151,7 @@ class Agent {
   // The experts that `layer` will borrow in the next iteration by a plan made
   // ahead, and whose parameters may be sent before its counts are known; tokens
   // mean nothing. After EndStep and CommitMoves; the same on all workers.
-  virtual std::vector<Lend> PlannedLends(LayerId layer) const = 0;
+  virtual RoutedLends PlannedLends(LayerId layer) const = 0;
 
   // Tells the coordinator how the last plan of `layer` went.
   virtual void ReportOutcome(LayerId layer, const LayerTimes& times) = 0;
@@ -159,6 +164,10 @@ class Agent {
 
   // Leaves the job. Returns within a second; the destructor calls it.
   virtual void Detach() = 0;
+
+ private:
+  // Made when first asked for. Touches no transport when destroyed.
+  std::unique_ptr<HeldSends> held_sends_;
 };
 
 }  // namespace balancemoe::worker

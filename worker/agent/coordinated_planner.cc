@@ -114,7 +114,7 @@ absl::StatusOr<LayerRouting> CoordinatedPlanner::PlanLayer(
   }
   if (!EverybodyWaits()) {
     ++counters_.plans_none;
-    return Route(layer, std::move(tokens), {});
+    return Route(layer, std::move(tokens));
   }
   client_.SendLoads({.iteration = iteration_,
                      .layers = {layer},
@@ -176,7 +176,7 @@ absl::StatusOr<LayerRouting> CoordinatedPlanner::PlanInline(LayerId layer,
   outcome.plan_wait = received_at - gathered;
   outcome.peer_wait = gathered - begin + vote_time;
   const Plan plan = Conclude(Settle(votes), std::move(received), outcome);
-  LayerRouting routing = Route(layer, std::move(tokens), plan.decision);
+  LayerRouting routing = Route(layer, std::move(tokens), plan);
   routing.plan = plan.id;
   routing.predicted_us = plan.decision.predicted_after_us;
   return routing;

@@ -40,7 +40,7 @@ class CoordinatedPlanner {
       LayerId layer, absl::Span<const int64_t> tokens_per_expert);
   absl::StatusOr<std::vector<LayerMoves>> EndStep();
   void CommitMoves(const std::vector<LayerMoves>& moves);
-  std::vector<Lend> PlannedLends(LayerId layer) const {
+  RoutedLends PlannedLends(LayerId layer) const {
     return in_force_.PlannedLends(layer);
   }
   void ReportOutcome(LayerId layer, const LayerTimes& times);
@@ -60,8 +60,9 @@ class CoordinatedPlanner {
   absl::Status CheckPlan(const Plan& plan, const LoadMatrix& tokens) const;
   void Adopt(StepPlan plan);
   LayerRouting Route(LayerId layer, LoadMatrix tokens,
-                     const LayerPlan& plan) const {
-    return RouteLayer(std::move(tokens), in_force_.homes(layer), plan);
+                     const Plan& plan = {}) const {
+    return RouteLayer(std::move(tokens), in_force_.homes(layer), plan.decision,
+                      plan.cost);
   }
   absl::StatusOr<LayerRouting> PlanInline(LayerId layer, LoadMatrix tokens,
                                           absl::Time begin);

@@ -44,7 +44,7 @@ absl::StatusOr<std::vector<LayerMoves>> CoordinatorAgent::EndStep() {
   return planner_->EndStep();
 }
 
-std::vector<Lend> CoordinatorAgent::PlannedLends(LayerId layer) const {
+RoutedLends CoordinatorAgent::PlannedLends(LayerId layer) const {
   if (fork_guard_.InForkedChild()) return {};
   return planner_->PlannedLends(layer);
 }

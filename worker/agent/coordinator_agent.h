@@ -26,7 +26,7 @@ class CoordinatorAgent final : public Agent {
   absl::StatusOr<LayerRouting> PlanLayer(
       LayerId layer, absl::Span<const int64_t> tokens_per_expert) override;
   absl::StatusOr<std::vector<LayerMoves>> EndStep() override;
-  std::vector<Lend> PlannedLends(LayerId layer) const override;
+  RoutedLends PlannedLends(LayerId layer) const override;
   void CommitMoves(const std::vector<LayerMoves>& moves) override;
   void ReportOutcome(LayerId layer, const LayerTimes& times) override;
   std::string policy() const override { return planner_->policy(); }

@@ -24,8 +24,9 @@ bool TopsUp(const std::string& policy) {
 
 LayerRouting RouteLayer(LoadMatrix tokens,
                         std::vector<WorkerRank> home_of_expert,
-                        const LayerPlan& plan) {
+                        const LayerPlan& plan, const CostModel& cost) {
   LayerRouting routing;
+  routing.rule = {.cost = cost, .fan_out = plan.fan_out};
   routing.tokens = std::move(tokens);
   routing.home_of_expert = std::move(home_of_expert);
   routing.moves = plan.moves;
@@ -56,6 +57,7 @@ LayerRouting RouteLayerAhead(LoadMatrix tokens,
   routing.home_of_expert = std::move(home_of_expert);
   routing.plan = plan.id;
   const LayerPlan& decision = plan.layers[layer.index()];
+  routing.rule = {.cost = plan.cost, .fan_out = decision.fan_out};
   const LayerLoads loads(routing.tokens, routing.home_of_expert,
                          /*node_of_worker=*/{});
   size_t early = decision.lends.size();
@@ -69,9 +71,11 @@ LayerRouting RouteLayerAhead(LoadMatrix tokens,
     routing.lends = ResolveQuotas(decision, loads, splitter);
   }
   LayerForecaster forecaster(plan.cost);
-  routing.predicted_us =
-      forecaster.Time(loads, {.lends = routing.lends, .early_lends = early})
-          .layer_us();
+  routing.predicted_us = forecaster
+                             .Time(loads, {.lends = routing.lends,
+                                           .early_lends = early,
+                                           .fan_out = decision.fan_out})
+                             .layer_us();
   std::erase_if(routing.lends,
                 [](const Lend& lend) { return lend.tokens == 0; });
   routing.split = TokenSplit(loads, routing.lends);

@@ -6,12 +6,19 @@
 
 #include "absl/types/span.h"
 #include "common/ids.h"
+#include "common/planning/expert_route.h"
 #include "common/planning/load_matrix.h"
 #include "common/planning/plan.h"
 #include "common/planning/step_plan.h"
 #include "common/planning/token_split.h"
 
 namespace balancemoe::worker {
+
+// Lends, and by what all workers choose the ways that they take.
+struct RoutedLends {
+  std::vector<Lend> lends;
+  RouteRule rule;
+};
 
 // What all workers know of one layer in one iteration. A value.
 struct LayerRouting {
@@ -26,6 +33,8 @@ struct LayerRouting {
   // travel, each with the exact number of tokens that the borrower computes, at
   // least one; home computes the rest. Empty when there is no plan.
   std::vector<Lend> lends;
+  // How they travel.
+  RouteRule rule;
   // Which worker computes which of `tokens`, with these lends.
   TokenSplit split;
   // Of the plan in use; 0: none.
@@ -37,10 +46,11 @@ struct LayerRouting {
 
 // What `plan` makes of these counts: equal input gives equal routings on every
 // worker. Lends without tokens would move bytes for nothing and are left out.
-// `plan` must be valid; the default transfers nothing.
+// `plan` must be valid; the default transfers nothing. `cost` is the model that
+// it was made by.
 LayerRouting RouteLayer(LoadMatrix tokens,
                         std::vector<WorkerRank> home_of_expert,
-                        const LayerPlan& plan = {});
+                        const LayerPlan& plan = {}, const CostModel& cost = {});
 
 // The same for `layer` of a plan made ahead, whose moves have been made: the
 // counts decide who computes what, and, where the plan's mode says so, on

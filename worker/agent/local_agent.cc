@@ -51,7 +51,6 @@ CostModel DecodeCostModel(absl::Span<const int64_t> words,
   model.token_bytes = words[1 + kMeasured];
   model.optimizer_bytes = words[2 + kMeasured];
   model.expert_bytes = expert_bytes;
-  model.relays = false;
   return model;
 }
 
@@ -145,9 +144,13 @@ std::optional<CostModel> LocalAgent::GatheredCostModel() const {
 
 LayerRouting LocalAgent::Route(LayerId layer, LoadMatrix tokens) {
   if (choice_.plans_inline()) {
-    const LayerPlan plan = DecideInline(layer, tokens);
+    const std::optional<CostModel> cost = GatheredCostModel();
+    if (!cost.has_value()) {
+      return RouteLayer(std::move(tokens), in_force_.homes(layer));
+    }
+    const LayerPlan plan = DecideInline(layer, tokens, *cost);
     LayerRouting routing =
-        RouteLayer(std::move(tokens), in_force_.homes(layer), plan);
+        RouteLayer(std::move(tokens), in_force_.homes(layer), plan, *cost);
     if (!plan.empty()) {
       routing.plan = PlanId(++decisions_);
       routing.predicted_us = plan.predicted_after_us;
@@ -166,14 +169,13 @@ LayerRouting LocalAgent::Route(LayerId layer, LoadMatrix tokens) {
                                layer, exchange_.spare_slots());
 }
 
-LayerPlan LocalAgent::DecideInline(LayerId layer, const LoadMatrix& tokens) {
-  const auto cost = GatheredCostModel();
-  if (!cost.has_value()) return {};
+LayerPlan LocalAgent::DecideInline(LayerId layer, const LoadMatrix& tokens,
+                                   const CostModel& cost) {
   return policy_->Decide({.iteration = iteration_,
                           .tokens = tokens,
                           .home_of_expert = in_force_.homes(layer),
                           .spare_slots = exchange_.spare_slots(),
-                          .cost = *cost});
+                          .cost = cost});
 }
 
 absl::StatusOr<std::vector<LayerMoves>> LocalAgent::EndStep() {

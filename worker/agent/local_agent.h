@@ -65,7 +65,7 @@ class LocalAgent final : public Agent {
   void CommitMoves(const std::vector<LayerMoves>& moves) override {
     in_force_.CommitMoves(moves);
   }
-  std::vector<Lend> PlannedLends(LayerId layer) const override {
+  RoutedLends PlannedLends(LayerId layer) const override {
     return in_force_.PlannedLends(layer);
   }
   // Nobody to tell.
@@ -82,7 +82,8 @@ class LocalAgent final : public Agent {
   // The mean of all workers' models; none while one is missing.
   std::optional<CostModel> GatheredCostModel() const;
   // Decides alike on every worker.
-  LayerPlan DecideInline(LayerId layer, const LoadMatrix& tokens);
+  LayerPlan DecideInline(LayerId layer, const LoadMatrix& tokens,
+                         const CostModel& cost);
   LayerRouting Route(LayerId layer, LoadMatrix tokens);
 
   const PolicyChoice choice_;

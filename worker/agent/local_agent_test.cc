@@ -206,7 +206,7 @@ TEST_F(LocalAgentTest, PlansAheadServeFromTheSecondStepOn) {
     for (int64_t step = 0; step < 3; ++step) {
       (*agent)->BeginIteration(Iteration(step));
       for (const int32_t layer : {0, 1}) {
-        const auto planned = (*agent)->PlannedLends(LayerId(layer));
+        const auto planned = (*agent)->PlannedLends(LayerId(layer)).lends;
         const auto routing = (*agent)->PlanLayer(LayerId(layer), kSkewed);
         EXPECT_THAT(routing, IsOk());
         EXPECT_EQ(planned.empty(), step == 0);

@@ -81,7 +81,7 @@ void SessionLoop::OnHelloAck() {
 }
 
 void SessionLoop::OnPlan(const v1::PlanPush& push) {
-  absl::StatusOr<Plan> plan = DecodePlan(push.plan());
+  absl::StatusOr<Plan> plan = DecodePlan(push.plan(), options_.expert_bytes);
   if (!plan.ok()) {
     listener_.OnUnreadablePlan(plan.status());
     return;

@@ -20,10 +20,12 @@ const StepPlan* StepPlanInForce::usable() const {
                                                                 : nullptr;
 }
 
-std::vector<Lend> StepPlanInForce::PlannedLends(LayerId layer) const {
+RoutedLends StepPlanInForce::PlannedLends(LayerId layer) const {
   const StepPlan* const plan = usable();
-  return plan == nullptr ? std::vector<Lend>()
-                         : plan->layers[layer.index()].lends;
+  if (plan == nullptr) return {};
+  const LayerPlan& decision = plan->layers[layer.index()];
+  return {.lends = decision.lends,
+          .rule = {.cost = plan->cost, .fan_out = decision.fan_out}};
 }
 
 }  // namespace balancemoe::worker

@@ -11,6 +11,7 @@
 #include "common/planning/job_placement.h"
 #include "common/planning/plan.h"
 #include "common/planning/step_plan.h"
+#include "worker/agent/layer_routing.h"
 
 namespace balancemoe::worker {
 
@@ -47,7 +48,7 @@ class StepPlanInForce {
   const StepPlan* usable() const;
 
   // As Agent::PlannedLends.
-  std::vector<Lend> PlannedLends(LayerId layer) const;
+  RoutedLends PlannedLends(LayerId layer) const;
 
   const JobPlacement& placement() const { return placement_; }
   const std::vector<WorkerRank>& homes(LayerId layer) const {

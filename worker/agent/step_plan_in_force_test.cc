@@ -29,7 +29,7 @@ TEST(StepPlanInForceTest, WithoutAPlanThereIsNothingToDo) {
   StepPlanInForce in_force = Fresh();
   EXPECT_EQ(in_force.usable(), nullptr);
   EXPECT_THAT(in_force.PendingMoves(), IsEmpty());
-  EXPECT_THAT(in_force.PlannedLends(LayerId(1)), IsEmpty());
+  EXPECT_THAT(in_force.PlannedLends(LayerId(1)).lends, IsEmpty());
 }
 
 TEST(StepPlanInForceTest, PlanWithoutMovesCanBeUsedAtOnce) {
@@ -37,15 +37,15 @@ TEST(StepPlanInForceTest, PlanWithoutMovesCanBeUsedAtOnce) {
   in_force.Adopt(PlanOf({}));
   EXPECT_NE(in_force.usable(), nullptr);
   EXPECT_THAT(in_force.PendingMoves(), IsEmpty());
-  EXPECT_THAT(in_force.PlannedLends(LayerId(0)), IsEmpty());
-  EXPECT_THAT(in_force.PlannedLends(LayerId(1)), ElementsAre(kLend));
+  EXPECT_THAT(in_force.PlannedLends(LayerId(0)).lends, IsEmpty());
+  EXPECT_THAT(in_force.PlannedLends(LayerId(1)).lends, ElementsAre(kLend));
 }
 
 TEST(StepPlanInForceTest, MovesComeFirstAndOnce) {
   StepPlanInForce in_force = Fresh();
   in_force.Adopt(PlanOf({kMove}));
   EXPECT_EQ(in_force.usable(), nullptr);
-  EXPECT_THAT(in_force.PlannedLends(LayerId(1)), IsEmpty());
+  EXPECT_THAT(in_force.PlannedLends(LayerId(1)).lends, IsEmpty());
   EXPECT_THAT(in_force.PendingMoves(),
               ElementsAre(LayerMoves{LayerId(1), {kMove}}));
   // Refused once, they are still to be made.
@@ -57,7 +57,7 @@ TEST(StepPlanInForceTest, MovesComeFirstAndOnce) {
   EXPECT_EQ(in_force.homes(LayerId(1))[1], kB);
   EXPECT_NE(in_force.usable(), nullptr);
   EXPECT_THAT(in_force.PendingMoves(), IsEmpty());
-  EXPECT_THAT(in_force.PlannedLends(LayerId(1)), ElementsAre(kLend));
+  EXPECT_THAT(in_force.PlannedLends(LayerId(1)).lends, ElementsAre(kLend));
 }
 
 TEST(StepPlanInForceTest, HomesThatChangeOtherwiseEndAPlan) {

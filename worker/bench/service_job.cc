@@ -93,7 +93,9 @@ absl::Status CheckPlans(const ServiceJob& job, const LayerPlan& expected,
                      " got another plan than worker 0 for iteration ",
                      iteration.value(), ", layer ", layer.value()));
   }
-  BMOE_ASSIGN_OR_RETURN(const Plan plan, DecodePlan(plans.front()));
+  BMOE_ASSIGN_OR_RETURN(
+      const Plan plan,
+      DecodePlan(plans.front(), SimulatedCostModel().expert_bytes));
   if (plan.iteration != iteration || plan.layer != layer ||
       plan.policy != job.policy.ToString()) {
     return absl::InternalError(absl::StrCat(

@@ -34,6 +34,7 @@ Plan RightPlan(const ServiceJob& job) {
           .iteration = kIteration,
           .layer = kLayer,
           .policy = job.policy.ToString(),
+          .cost = {},
           .decision = ExpectedDecision(job, kLayer)};
 }
 

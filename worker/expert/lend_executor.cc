@@ -6,161 +6,234 @@
 #include <utility>
 
 #include "common/status_macros.h"
+#include "worker/transport/rank_order_sum.h"
 
 namespace balancemoe::worker {
+namespace {
 
-absl::Status LendExecutor::Send(const std::vector<Lend>& lends) {
-  const WorkerRank me = store_->rank();
-  const size_t batch = parameters_.size();
-  std::vector<Transfer> transfers;
-  // Between two workers, each direction keeps the order of the lends on both
-  // ends.
-  for (const Lend& lend : lends) {
-    if (lend.from == me) {
-      leaving_.push_back({lend, batch, transfers.size(), nullptr});
-      transfers.push_back({Transfer::Direction::kSend, lend.to,
-                           store_->HomeBytes(lend.expert)});
-      bytes_sent_ += store_->shape().bytes();
-    } else if (lend.to == me) {
-      arriving_.push_back(
-          {lend, batch, transfers.size(), store_->Borrow(lend.expert)});
-      transfers.push_back({Transfer::Direction::kReceive, lend.from,
-                           arriving_.back().slot->bytes()});
-    }
+absl::Span<float> Floats(absl::Span<std::byte> bytes) {
+  return {reinterpret_cast<float*>(bytes.data()), bytes.size() / sizeof(float)};
+}
+
+}  // namespace
+
+// A backward that began and did not end: the gradients of another layer, which
+// may never be computed, must not be waited for.
+LendExecutor::~LendExecutor() {
+  for (const WayHome& way : ways_home_) {
+    if (way.passage == nullptr) continue;
+    way.passage->GiveUp(absl::CancelledError("the backward did not end"));
   }
-  if (transfers.empty()) return absl::OkStatus();
-  BMOE_ASSIGN_OR_RETURN(auto started, transport_.StartTransfers(transfers));
-  parameters_.push_back(std::move(started));
+}
+
+absl::Status LendExecutor::Send(const std::vector<Lend>& lends,
+                                const RouteRule& rule) {
+  const size_t first = groups_.size();
+  for (const Lend& lend : lends) {
+    const auto begin = groups_.begin() + static_cast<std::ptrdiff_t>(first);
+    auto group = std::find_if(begin, groups_.end(), [&](const Group& other) {
+      return other.expert == lend.expert;
+    });
+    if (group == groups_.end()) {
+      groups_.push_back({.expert = lend.expert, .home = lend.from});
+      group = groups_.end() - 1;
+    }
+    group->borrowers.push_back(lend.to);
+  }
+  for (size_t i = first; i < groups_.size(); ++i) {
+    BMOE_RETURN_IF_ERROR(Start(groups_[i], rule));
+  }
   return absl::OkStatus();
 }
 
-std::vector<Lend> LendExecutor::NotSent(const std::vector<Lend>& lends) const {
-  const auto sent = [](const std::vector<Passage>& passages, const Lend& lend) {
-    return std::any_of(
-        passages.begin(), passages.end(), [&](const Passage& passage) {
-          return passage.lend.expert == lend.expert &&
-                 passage.lend.from == lend.from && passage.lend.to == lend.to;
-        });
-  };
-  std::vector<Lend> missing;
-  for (const Lend& lend : lends) {
-    if (!sent(leaving_, lend) && !sent(arriving_, lend)) {
-      missing.push_back(lend);
-    }
+absl::Status LendExecutor::Start(Group& group, const RouteRule& rule) {
+  const WorkerRank me = store_->rank();
+  const ExpertRoute route = RouteOf(rule, group.home, group.borrowers);
+  const WorkerRank sender = route.SenderTo(me);
+  const std::vector<WorkerRank> receivers = route.ReceiversFrom(me);
+  if (sender == me && receivers.empty()) return absl::OkStatus();
+  if (sender != me) group.slot = store_->Borrow(group.expert);
+  const absl::Span<std::byte> bytes =
+      sender == me ? store_->HomeBytes(group.expert) : group.slot->bytes();
+  group.passage =
+      std::make_unique<Passage>(static_cast<size_t>(route.parts),
+                                agent_.transport(), agent_.held_sends());
+  if (sender != me) {
+    BMOE_RETURN_IF_ERROR(group.passage->Receive(sender, bytes));
   }
-  return missing;
+  for (const WorkerRank receiver : receivers) {
+    group.passage->Hold(receiver, bytes);
+    bytes_sent_ += store_->shape().bytes();
+  }
+  if (sender == me) {
+    group.passage->ReleaseAll();
+  } else if (!receivers.empty()) {
+    group.passage->PassOn({});
+  }
+  return absl::OkStatus();
 }
 
-absl::Status LendExecutor::Use(const std::vector<Lend>& lends) {
-  BMOE_RETURN_IF_ERROR(Send(NotSent(lends)));
+size_t LendExecutor::GroupOf(const Lend& lend) const {
+  const auto group =
+      std::find_if(groups_.begin(), groups_.end(), [&](const Group& other) {
+        return other.expert == lend.expert && other.home == lend.from &&
+               std::find(other.borrowers.begin(), other.borrowers.end(),
+                         lend.to) != other.borrowers.end();
+      });
+  return static_cast<size_t>(group - groups_.begin());
+}
+
+absl::Status LendExecutor::Use(const std::vector<Lend>& lends,
+                               const RouteRule& rule) {
+  std::vector<Lend> not_sent;
+  std::copy_if(
+      lends.begin(), lends.end(), std::back_inserter(not_sent),
+      [&](const Lend& lend) { return GroupOf(lend) == groups_.size(); });
+  BMOE_RETURN_IF_ERROR(Send(not_sent, rule));
+  FindWaysHome(lends, rule);
+  return absl::OkStatus();
+}
+
+void LendExecutor::FindWaysHome(const std::vector<Lend>& lends,
+                                const RouteRule& rule) {
   const WorkerRank me = store_->rank();
   for (const Lend& lend : lends) {
-    if (lend.from == me) lent_.push_back(lend);
+    const size_t group = GroupOf(lend);
+    auto way = std::find_if(
+        ways_home_.begin(), ways_home_.end(),
+        [&](const WayHome& other) { return other.group == group; });
+    if (way == ways_home_.end()) {
+      ways_home_.push_back({.group = group});
+      way = ways_home_.end() - 1;
+    }
+    way->computing.push_back(lend.to);
     if (lend.to != me) continue;
-    const auto passage = std::find_if(
-        arriving_.begin(), arriving_.end(),
-        [&](const Passage& p) { return p.lend.expert == lend.expert; });
-    borrowed_.push_back(std::move(*passage));
-    arriving_.erase(passage);
-    borrowed_gradients_.push_back(store_->GradientBuffer(lend.expert));
+    borrowed_.push_back({.group = group,
+                         .gradient = store_->GradientBuffer(lend.expert),
+                         .way = static_cast<size_t>(way - ways_home_.begin())});
   }
-  gradient_ready_.assign(borrowed_.size(), false);
-  first_returned_ = borrowed_.size();
-  return absl::OkStatus();
+  for (size_t i = 0; i < ways_home_.size(); ++i) {
+    WayHome& way = ways_home_[i];
+    const Group& group = groups_[way.group];
+    way.route = RouteOf(rule, group.home, way.computing);
+    if (group.home != me) continue;
+    const size_t neighbours = way.route.ReceiversFrom(me).size();
+    for (size_t n = 0; n < neighbours; ++n) {
+      returned_.push_back({group.expert, i, n});
+    }
+  }
 }
 
-absl::Status LendExecutor::Wait(TransferBatch& batch, size_t index) {
+absl::Status LendExecutor::Timed(absl::FunctionRef<absl::Status()> wait) {
   const absl::Time start = clock_.Now();
-  const absl::Status status = batch.Wait(index, ComputeStream{});
+  const absl::Status status = wait();
   exposed_ += clock_.Now() - start;
   return status;
 }
 
 absl::Status LendExecutor::AwaitArrival(size_t i) {
-  BMOE_RETURN_IF_ERROR(AwaitParameters(borrowed_[i]));
-  borrowed_[i].slot->Publish();
+  Group& group = groups_[borrowed_[i].group];
+  BMOE_RETURN_IF_ERROR(Timed([&] { return group.passage->AwaitReceived(0); }));
+  group.slot->Publish();
   return absl::OkStatus();
 }
 
 absl::Status LendExecutor::BeginReturns() {
-  if (lent_.empty()) return absl::OkStatus();
-  returned_ = store_->ReturnBuffers(lent_.size());
-  std::vector<Transfer> transfers;
-  for (size_t i = lent_.size(); i-- > 0;) {
-    transfers.push_back(
-        {Transfer::Direction::kReceive, lent_[i].to, returned_[i].bytes});
+  const WorkerRank me = store_->rank();
+  size_t neighbours = 0;
+  for (const WayHome& way : ways_home_) {
+    neighbours += way.route.ReceiversFrom(me).size();
   }
-  BMOE_ASSIGN_OR_RETURN(incoming_gradients_,
-                        transport_.StartTransfers(transfers));
-  return absl::OkStatus();
-}
-
-absl::Status LendExecutor::ReturnGradient(size_t i) {
-  gradient_ready_[i] = true;
-  while (first_returned_ > 0 && gradient_ready_[first_returned_ - 1]) {
-    BMOE_RETURN_IF_ERROR(SendNextGradient());
+  std::vector<ExpertSlot> buffers = store_->ReturnBuffers(neighbours);
+  for (size_t i = ways_home_.size(); i-- > 0;) {
+    WayHome& way = ways_home_[i];
+    for (size_t n = way.route.ReceiversFrom(me).size(); n > 0; --n) {
+      way.others.push_back(std::move(buffers.back()));
+      buffers.pop_back();
+    }
+    BMOE_RETURN_IF_ERROR(Prepare(way));
   }
   return absl::OkStatus();
 }
 
-absl::Status LendExecutor::SendNextGradient() {
-  const size_t i = --first_returned_;
-  const Transfer transfer = {Transfer::Direction::kSend, borrowed_[i].lend.from,
-                             borrowed_gradients_[i]->bytes()};
-  BMOE_ASSIGN_OR_RETURN(
-      auto batch, transport_.StartTransfers(absl::MakeConstSpan(&transfer, 1)));
-  outgoing_gradients_.push_back(std::move(batch));
+absl::Status LendExecutor::Prepare(WayHome& way) {
+  const WorkerRank me = store_->rank();
+  const WorkerRank next = way.route.SenderTo(me);
+  const std::vector<WorkerRank> neighbours = way.route.ReceiversFrom(me);
+  if (next == me && neighbours.empty()) return absl::OkStatus();
+  way.passage =
+      std::make_unique<Passage>(static_cast<size_t>(way.route.parts),
+                                agent_.transport(), agent_.held_sends());
+  for (size_t n = 0; n < neighbours.size(); ++n) {
+    BMOE_RETURN_IF_ERROR(
+        way.passage->Receive(neighbours[n], way.others[n].bytes));
+  }
+  if (next == me) return absl::OkStatus();
+  const auto own = std::find_if(
+      borrowed_.begin(), borrowed_.end(),
+      [&](const Borrowed& b) { return &ways_home_[b.way] == &way; });
+  way.passage->Hold(next, own->gradient->bytes());
   bytes_sent_ += store_->shape().bytes();
   return absl::OkStatus();
 }
 
-absl::Status LendExecutor::ReturnMissingGradients() {
-  for (size_t i = borrowed_.size(); i-- > 0;) {
-    if (gradient_ready_[i]) continue;
-    const torch::NoGradGuard no_grad;
-    for (const torch::Tensor& part : borrowed_gradients_[i]->tensors().all) {
-      part.zero_();
-    }
-    BMOE_RETURN_IF_ERROR(ReturnGradient(i));
+void LendExecutor::ReturnGradient(size_t i) {
+  Borrowed& borrowed = borrowed_[i];
+  borrowed.ready = true;
+  const WayHome& way = ways_home_[borrowed.way];
+  if (way.others.empty()) {
+    way.passage->ReleaseAll();
+    return;
   }
-  return absl::OkStatus();
+  const size_t parts = static_cast<size_t>(way.route.parts);
+  way.passage->PassOn([own = borrowed.gradient->bytes(), &others = way.others,
+                       parts](size_t part) {
+    for (const ExpertSlot& other : others) {
+      AddInto(Floats(PartOf(own, parts, part)),
+              Floats(PartOf(other.bytes, parts, part)));
+    }
+  });
+}
+
+void LendExecutor::ReturnMissingGradients() {
+  for (size_t i = borrowed_.size(); i-- > 0;) {
+    if (borrowed_[i].ready) continue;
+    const torch::NoGradGuard no_grad;
+    for (const torch::Tensor& part : borrowed_gradient(i).all) part.zero_();
+    ReturnGradient(i);
+  }
 }
 
 absl::Status LendExecutor::AwaitReturned(size_t i) {
   // First, or two workers that lend to each other could wait for each other.
-  BMOE_RETURN_IF_ERROR(ReturnMissingGradients());
-  return Wait(*incoming_gradients_, lent_.size() - 1 - i);
+  ReturnMissingGradients();
+  const Returned& returned = returned_[i];
+  return Timed([&] {
+    return ways_home_[returned.way].passage->AwaitReceived(returned.neighbour);
+  });
 }
 
 absl::Status LendExecutor::Finish() {
-  BMOE_RETURN_IF_ERROR(ReturnMissingGradients());
+  ReturnMissingGradients();
   // Home's parameters may change once this returns, so they must have left; and
   // what came unused needs its slot no longer.
-  for (const Passage& passage : leaving_) {
-    BMOE_RETURN_IF_ERROR(AwaitParameters(passage));
+  for (const Group& group : groups_) {
+    if (group.passage == nullptr) continue;
+    BMOE_RETURN_IF_ERROR(Timed([&] { return group.passage->AwaitAll(); }));
   }
-  for (const Passage& passage : arriving_) {
-    BMOE_RETURN_IF_ERROR(AwaitParameters(passage));
-  }
-  for (size_t i = 0; i < lent_.size(); ++i) {
-    BMOE_RETURN_IF_ERROR(Wait(*incoming_gradients_, i));
-  }
-  for (const auto& batch : outgoing_gradients_) {
-    BMOE_RETURN_IF_ERROR(Wait(*batch, 0));
+  for (const WayHome& way : ways_home_) {
+    if (way.passage == nullptr) continue;
+    BMOE_RETURN_IF_ERROR(Timed([&] { return way.passage->AwaitAll(); }));
   }
   Release();
   return absl::OkStatus();
 }
 
 void LendExecutor::Release() {
-  parameters_.clear();
-  incoming_gradients_.reset();
-  outgoing_gradients_.clear();
-  leaving_.clear();
-  arriving_.clear();
-  borrowed_.clear();
-  borrowed_gradients_.clear();
+  ways_home_.clear();
   returned_.clear();
+  borrowed_.clear();
+  groups_.clear();
   finished_ = true;
 }
 

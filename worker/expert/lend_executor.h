@@ -7,13 +7,15 @@
 #include <utility>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
-#include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "common/clock.h"
+#include "common/planning/expert_route.h"
 #include "common/planning/plan.h"
+#include "worker/agent/agent.h"
 #include "worker/expert/expert_store.h"
-#include "worker/transport/transport.h"
+#include "worker/expert/passage.h"
 
 namespace balancemoe::worker {
 
@@ -23,13 +25,14 @@ namespace balancemoe::worker {
 //   Send: parameters leave home, in the order given, possibly long before
 //     --Use--------------> the lends of the forward are known
 //     --AwaitArrival(i)--> borrowed expert i is visible
-//     --BeginReturns-----> home expects the gradients, in the reverse order
+//     --BeginReturns-----> gradients are expected, in the reverse order
 //     --ReturnGradient(i)> borrowed expert i's gradient leaves
-//     --AwaitReturned(i)-> lend i's gradient is home
+//     --AwaitReturned(i)-> returned gradient i is home
 //     --Finish-----------> nothing is under way, slots are free
 //
-// An expert may be lent to several workers; each is a lend of its own here,
-// with a gradient of its own. What was sent and is not used returns no
+// An expert that is lent to several workers takes the route that all of them
+// find alike (ExpertRoute): a borrower may pass parameters on, and add its
+// gradient to those that come through. What was sent and is not used returns no
 // gradient.
 //
 // Destroyed before Finish, it waits for what is under way: a forward without a
@@ -37,44 +40,43 @@ namespace balancemoe::worker {
 // Used from one thread.
 class LendExecutor {
  public:
-  // `transport` and `clock` must outlive the executor.
-  LendExecutor(std::shared_ptr<ExpertStore> store, Transport& transport,
+  // `agent`, whose transport is used, and `clock` must outlive the executor.
+  LendExecutor(std::shared_ptr<ExpertStore> store, Agent& agent,
                const Clock& clock)
-      : store_(std::move(store)), transport_(transport), clock_(clock) {}
+      : store_(std::move(store)), agent_(agent), clock_(clock) {}
+  ~LendExecutor();
 
   // Starts to send the parameters of `lends`, whose tokens do not matter. No
-  // worker borrows an expert twice. May be called again, before Use.
+  // worker borrows an expert twice. May be called again, before Use. The same
+  // on all workers.
   //
   // Errors: those of the transport.
-  absl::Status Send(const std::vector<Lend>& lends);
+  absl::Status Send(const std::vector<Lend>& lends, const RouteRule& rule);
 
   // These are the lends of the forward; those that were not sent before leave
-  // now. Once.
+  // now. Once. The same on all workers.
   //
   // Errors: those of the transport.
-  absl::Status Use(const std::vector<Lend>& lends);
+  absl::Status Use(const std::vector<Lend>& lends, const RouteRule& rule);
 
   // Blocks until the parameters of borrowed expert `i` have come.
   //
   // Errors: those of TransferBatch::Wait.
   absl::Status AwaitArrival(size_t i);
 
-  // At the start of the layer's backward, once: gets ready for the gradients of
-  // the experts that this worker lent.
+  // At the start of the layer's backward, once: gets ready for the gradients
+  // that come to or through this worker.
   //
   // Errors: those of the transport.
   absl::Status BeginReturns();
 
   // Sends home the gradient of borrowed expert `i`, complete in its gradient
-  // buffer. Borrowed experts come in reverse order; one that comes early leaves
-  // when those after it have left.
-  //
-  // Errors: those of the transport.
-  absl::Status ReturnGradient(size_t i);
+  // buffer, once those that it is added to have come. Gradients leave in the
+  // reverse of the plan's order, whichever is ready first.
+  void ReturnGradient(size_t i);
 
-  // Blocks until the gradient of lend `i` is home; after all
-  // ReturnGradient calls. A borrowed expert whose gradient nobody asked for
-  // returns zeros.
+  // Blocks until returned gradient `i` is home; after all ReturnGradient calls.
+  // A borrowed expert whose gradient nobody asked for returns zeros.
   //
   // Errors: those of TransferBatch::Wait.
   absl::Status AwaitReturned(size_t i);
@@ -84,18 +86,22 @@ class LendExecutor {
   // Errors: those of TransferBatch::Wait.
   absl::Status Finish();
 
-  // Lends of this worker's experts, in the plan's order.
-  size_t lent_count() const { return lent_.size(); }
-  ExpertId lent(size_t i) const { return lent_[i].expert; }
+  // Gradients that come home: of each expert that this worker lent one per
+  // worker that sends one to it, in the plan's order.
+  size_t returned_count() const { return returned_.size(); }
+  ExpertId returned_expert(size_t i) const { return returned_[i].expert; }
   // Valid from BeginReturns; whoever holds the tensors keeps them.
   const ExpertTensors& returned_gradient(size_t i) const {
-    return returned_[i].tensors;
+    const Returned& returned = returned_[i];
+    return ways_home_[returned.way].others[returned.neighbour].tensors;
   }
   // Experts that this worker borrows, in the plan's order.
   size_t borrowed_count() const { return borrowed_.size(); }
-  const BorrowedSlot& borrowed(size_t i) const { return *borrowed_[i].slot; }
+  const BorrowedSlot& borrowed(size_t i) const {
+    return *groups_[borrowed_[i].group].slot;
+  }
   const ExpertTensors& borrowed_gradient(size_t i) const {
-    return borrowed_gradients_[i]->tensors();
+    return borrowed_[i].gradient->tensors();
   }
   bool finished() const { return finished_; }
   // Time that the calls above were blocked.
@@ -104,52 +110,63 @@ class LendExecutor {
   int64_t bytes_sent() const { return bytes_sent_; }
 
  private:
-  // Parameters on their way, to or from another worker.
-  struct Passage {
-    Lend lend;
-    // Where in `parameters_`.
-    size_t batch = 0;
-    size_t index = 0;
-    // Where they arrive; null at home.
-    std::unique_ptr<BorrowedSlot> slot;
+  // An expert that goes to some workers at a time, through this one or not.
+  struct Group {
+    ExpertId expert;
+    WorkerRank home;
+    std::vector<WorkerRank> borrowers = {};
+    // Where it arrives; null where it does not.
+    std::unique_ptr<BorrowedSlot> slot = nullptr;
+    // Null where this worker has no part in it.
+    std::unique_ptr<Passage> passage = nullptr;
+  };
+  struct Borrowed {
+    size_t group = 0;
+    std::unique_ptr<BorrowedSlot> gradient;
+    bool ready = false;
+    // Index into the ways home.
+    size_t way = 0;
+  };
+  // The gradients of a group's expert, of those borrowers that compute some.
+  struct WayHome {
+    size_t group = 0;
+    std::vector<WorkerRank> computing = {};
+    ExpertRoute route = {};
+    // Of this worker's neighbours further out.
+    std::vector<ExpertSlot> others = {};
+    // Null before BeginReturns, and where this worker has no part in it.
+    std::unique_ptr<Passage> passage = nullptr;
+  };
+  struct Returned {
+    ExpertId expert;
+    size_t way = 0;
+    size_t neighbour = 0;
   };
 
-  // Lends of `lends` that no passage is for.
-  std::vector<Lend> NotSent(const std::vector<Lend>& lends) const;
-  absl::Status SendNextGradient();
-  absl::Status ReturnMissingGradients();
-  absl::Status Wait(TransferBatch& batch, size_t index);
-  absl::Status AwaitParameters(const Passage& passage) {
-    return Wait(*parameters_[passage.batch], passage.index);
-  }
+  absl::Status Start(Group& group, const RouteRule& rule);
+  // The group that the lend was sent with; groups_.size() when there is none.
+  size_t GroupOf(const Lend& lend) const;
+  void FindWaysHome(const std::vector<Lend>& lends, const RouteRule& rule);
+  absl::Status Prepare(WayHome& way);
+  void ReturnMissingGradients();
+  absl::Status Timed(absl::FunctionRef<absl::Status()> wait);
   void Release();
 
   // Constant after construction.
   const std::shared_ptr<ExpertStore> store_;
-  Transport& transport_;
+  Agent& agent_;
   const Clock& clock_;
 
-  // What this worker sends, and what comes and is not used (yet).
-  std::vector<Passage> leaving_;
-  std::vector<Passage> arriving_;
-  std::vector<Lend> lent_;
-  // By borrowed expert; released by Finish.
-  std::vector<Passage> borrowed_;
-  std::vector<std::unique_ptr<BorrowedSlot>> borrowed_gradients_;
-  std::vector<bool> gradient_ready_;
-  // Gradients of the borrowed experts from here on have left.
-  size_t first_returned_ = 0;
-  // By lend of this worker's experts.
-  std::vector<ExpertSlot> returned_;
   absl::Duration exposed_;
   int64_t bytes_sent_ = 0;
   bool finished_ = false;
-
-  // Last, so that transfers end before their buffers are given back. Gradients
-  // come in the reverse of the plan's order.
-  std::vector<std::unique_ptr<TransferBatch>> parameters_;
-  std::unique_ptr<TransferBatch> incoming_gradients_;
-  std::vector<std::unique_ptr<TransferBatch>> outgoing_gradients_;
+  // In the order of travel.
+  std::vector<Group> groups_;
+  std::vector<Borrowed> borrowed_;
+  std::vector<Returned> returned_;
+  // Last, so that transfers end before their buffers are given back. In the
+  // plan's order.
+  std::vector<WayHome> ways_home_;
 };
 
 }  // namespace balancemoe::worker

@@ -321,8 +321,6 @@ absl::StatusOr<CostModel> Calibrate(const ExpertShape& shape,
   BMOE_ASSIGN_OR_RETURN(CostModel model,
                         Calibrator(shape, agent.transport()).Run());
   model.optimizer_bytes = optimizer_bytes;
-  // LendExecutor sends to each borrower from home.
-  model.relays = false;
   agent.ReportCostModel(model);
   return model;
 }

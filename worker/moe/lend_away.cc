@@ -30,7 +30,7 @@ class LentNode final : public Node {
   // order given here, after those that came before, from home's own backward.
   variable_list apply(variable_list&& /*gradients*/) override {
     variable_list gradients;
-    for (size_t i = 0; i < pass_->lends().lent_count(); ++i) {
+    for (size_t i = 0; i < pass_->lends().returned_count(); ++i) {
       for (const torch::Tensor& part : pass_->AwaitReturned(i).all) {
         gradients.push_back(part);
       }
@@ -48,13 +48,13 @@ constexpr uint64_t kLast = 0;
 }  // namespace
 
 torch::Tensor LendAway(const c10::intrusive_ptr<LayerPass>& pass) {
-  if (!torch::GradMode::is_enabled() || pass->lends().lent_count() == 0) {
+  if (!torch::GradMode::is_enabled() || pass->lends().returned_count() == 0) {
     return pass->context().anchor;
   }
   variable_list parameters;
-  for (size_t i = 0; i < pass->lends().lent_count(); ++i) {
+  for (size_t i = 0; i < pass->lends().returned_count(); ++i) {
     const ExpertTensors& expert =
-        *pass->context().store->Find(pass->lends().lent(i));
+        *pass->context().store->Find(pass->lends().returned_expert(i));
     parameters.insert(parameters.end(), expert.all.begin(), expert.all.end());
   }
   edge_list edges = torch::autograd::collect_next_edges(parameters);

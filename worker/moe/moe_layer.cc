@@ -89,7 +89,7 @@ class MoeLayerImpl::Impl {
   const std::shared_ptr<ExpertStore>& store() { return context_->store; }
   const GateLosses& gate_losses() const { return gate_losses_; }
   const MoeLayerTimes& times() const { return *times_; }
-  absl::Status SendAhead(const std::vector<Lend>& lends);
+  absl::Status SendAhead(const RoutedLends& ahead);
   std::vector<Move> TakePlannedMoves() {
     return std::exchange(planned_moves_, {});
   }
@@ -98,8 +98,8 @@ class MoeLayerImpl::Impl {
  private:
   c10::intrusive_ptr<LayerPass> Plan(const GateChoice& choice);
   std::unique_ptr<LendExecutor> MakeExecutor() {
-    return std::make_unique<LendExecutor>(
-        context_->store, context_->agent.transport(), context_->clock);
+    return std::make_unique<LendExecutor>(context_->store, context_->agent,
+                                          context_->clock);
   }
   void KeepMoves(const std::vector<Move>& moves);
   void ComputeStaying(const c10::intrusive_ptr<LayerPass>& pass,
@@ -152,7 +152,7 @@ c10::intrusive_ptr<LayerPass> MoeLayerImpl::Impl::Plan(
   // First of all, so that parameters travel while tokens do.
   std::unique_ptr<LendExecutor> executor = std::move(sent_ahead_);
   if (executor == nullptr) executor = MakeExecutor();
-  context_->Check(executor->Use(routing->lends));
+  context_->Check(executor->Use(routing->lends, routing->rule));
   const auto ids =
       absl::MakeConstSpan(choice.experts.const_data_ptr<int64_t>(),
                           static_cast<size_t>(choice.experts.numel()));
@@ -174,11 +174,11 @@ c10::intrusive_ptr<LayerPass> MoeLayerImpl::Impl::Plan(
       std::move(executor), times_);
 }
 
-absl::Status MoeLayerImpl::Impl::SendAhead(const std::vector<Lend>& lends) {
+absl::Status MoeLayerImpl::Impl::SendAhead(const RoutedLends& ahead) {
   sent_ahead_.reset();
-  if (lends.empty()) return absl::OkStatus();
+  if (ahead.lends.empty()) return absl::OkStatus();
   sent_ahead_ = MakeExecutor();
-  return sent_ahead_->Send(lends);
+  return sent_ahead_->Send(ahead.lends, ahead.rule);
 }
 
 // A second forward in a step knows nothing of what the first one's plan moves.
@@ -245,8 +245,8 @@ ExpertStore& MoeLayerImpl::experts() { return *impl_->store(); }
 
 const ExpertStore& MoeLayerImpl::experts() const { return *impl_->store(); }
 
-absl::Status MoeLayerImpl::SendAhead(const std::vector<Lend>& lends) {
-  return impl_->SendAhead(lends);
+absl::Status MoeLayerImpl::SendAhead(const RoutedLends& ahead) {
+  return impl_->SendAhead(ahead);
 }
 
 std::vector<Move> MoeLayerImpl::TakePlannedMoves() {

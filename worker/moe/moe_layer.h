@@ -84,7 +84,7 @@ class MoeLayerImpl : public torch::nn::Module {
   // StepTransfers.
   //
   // Errors: those of the transport.
-  absl::Status SendAhead(const std::vector<Lend>& lends);
+  absl::Status SendAhead(const RoutedLends& ahead);
 
   // The moves in the plans since the last call, for StepTransfers; the first of
   // an expert counts.

@@ -1,38 +1,18 @@
-#include <torch/utils.h>
-
 // Lends with quotas: a borrower computes some of an expert's tokens, home the
 // rest, and the parts of the gradient add up at home.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <array>
-#include <cstddef>
 #include <numeric>
 #include <string>
 #include <vector>
 
-#include "absl/strings/match.h"
-#include "common/mutex.h"
-#include "worker/moe/expert_ffn.h"
-#include "worker/moe/moe_layer.h"
+#include "worker/moe/testing/one_expert_step.h"
 #include "worker/moe/testing/training.h"
 
 namespace balancemoe::worker {
 namespace {
-
-// What agreement to rounding means, relative to the largest value of a tensor.
-constexpr double kRounding = 1e-5;
-
-// Without the parameters: Adam's first steps have the size of the learning rate
-// whatever the gradient's, so they tell the sign of a rounding error.
-TrainingRecord UpToTheGradients(const TrainingResult& result) {
-  TrainingRecord record = result.record;
-  std::erase_if(record, [](const auto& item) {
-    return absl::EndsWith(item.first, ".value");
-  });
-  return record;
-}
 
 struct Case {
   std::string name;
@@ -148,72 +128,18 @@ INSTANTIATE_TEST_SUITE_P(Inline, PolicyLendsTest,
                            return name;
                          });
 
-constexpr int64_t kHidden = 16;
-constexpr int64_t kFfn = 24;
-constexpr int64_t kTokens = 40;
-
-torch::Tensor AllToExpertZero(const torch::Tensor& logits) {
-  return torch::zeros({logits.size(0), 1}, torch::kLong);
-}
-
-// What worker `rank` trains on.
-torch::Tensor InputOf(int32_t rank) {
-  return Values({kTokens, kHidden}, static_cast<uint64_t>(20 + rank));
-}
-torch::Tensor GradientOf(int32_t rank) {
-  return Values({kTokens, kHidden}, static_cast<uint64_t>(30 + rank));
-}
-
-// Expert 0's own part of the gradient of w1 on worker `rank`, whose tokens it
-// computes there, by the same GEMMs as the layer's.
-torch::Tensor PartOf(int32_t rank, const ExpertTensors& parameters) {
-  ExpertTensors gradient;
-  for (size_t i = 0; i < gradient.all.size(); ++i) {
-    gradient.all[i] = torch::empty_like(parameters.all[i]);
-  }
-  FfnActivations activations;
-  FfnForward(InputOf(rank), parameters, activations);
-  FfnBackward(GradientOf(rank), InputOf(rank), activations, parameters,
-              gradient);
-  return gradient.w1();
-}
-
 TEST(QuotaLendsTest, GradientIsHomesOwnThenThoseOfTheLendsInThePlansOrder) {
   // Every worker keeps its own tokens; the plan names worker 2 first.
-  const LendChooser lends = [](Iteration, LayerId, const LayerRouting&) {
-    return std::vector<Lend>{
-        {ExpertId(0), WorkerRank(0), WorkerRank(2), kTokens},
-        {ExpertId(0), WorkerRank(0), WorkerRank(1), kTokens}};
-  };
-  torch::Tensor sum;
-  std::array<torch::Tensor, 3> parts;
-  RunWorkers(
-      {.workers = 3,
-       .experts = 3,
-       .expert_bytes = ExpertShape{kHidden, kFfn}.bytes(),
-       .lends = lends},
-      [&](LendingAgent& agent) {
-        MoeLayer layer(
-            MoeLayerOptions{
-                .hidden = kHidden, .ffn = kFfn, .experts = 3, .top_k = 1},
-            agent);
-        layer->SetRouter(AllToExpertZero);
-        agent.BeginIteration(Iteration(0));
-        const int32_t rank = agent.transport().rank().value();
-        layer->forward(InputOf(rank).requires_grad_())
-            .backward(GradientOf(rank));
-        if (rank != 0) return;
-        const torch::NoGradGuard no_grad;
-        const ExpertTensors& expert = *layer->experts().Find(ExpertId(0));
-        sum = expert.w1().grad().clone();
-        for (int32_t i = 0; i < 3; ++i) {
-          parts[static_cast<size_t>(i)] = PartOf(i, expert);
-        }
-      });
+  const OneExpertStep step = RunOneExpertStep(
+      {{ExpertId(0), WorkerRank(0), WorkerRank(2), kOneExpertTokens},
+       {ExpertId(0), WorkerRank(0), WorkerRank(1), kOneExpertTokens}},
+      /*routes=*/{});
 
-  EXPECT_TRUE(torch::equal(sum, parts[0] + parts[2] + parts[1]));
+  EXPECT_TRUE(torch::equal(step.gradient,
+                           step.parts[0] + step.parts[2] + step.parts[1]));
   // Another order would have been seen.
-  EXPECT_FALSE(torch::equal(sum, parts[0] + parts[1] + parts[2]));
+  EXPECT_FALSE(torch::equal(step.gradient,
+                            step.parts[0] + step.parts[1] + step.parts[2]));
 }
 
 }  // namespace

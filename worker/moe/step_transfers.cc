@@ -80,6 +80,8 @@ absl::StatusOr<MoveReport> StepTransfers::Move(
     report.moves += static_cast<int64_t>(of_layer.moves.size());
   }
   if (made.empty()) return report;
+  // Moves must not overtake what is on its way and was never used.
+  for (MoeLayer& layer : layers_) BMOE_RETURN_IF_ERROR(layer->SendAhead({}));
   const absl::Time start = clock_.Now();
   BMOE_ASSIGN_OR_RETURN(MoveOutcome outcome,
                         MoveExperts(of_stores, agent_.transport(), observer_));

@@ -33,7 +33,7 @@ class PacedAgent final : public Agent {
   void CommitMoves(const std::vector<LayerMoves>& moves) override {
     agent_.CommitMoves(moves);
   }
-  std::vector<Lend> PlannedLends(LayerId layer) const override {
+  RoutedLends PlannedLends(LayerId layer) const override {
     return agent_.PlannedLends(layer);
   }
   void ReportOutcome(LayerId layer, const LayerTimes& times) override {

@@ -45,7 +45,6 @@ CostModel PacedCostModel(const Pacing& pacing, int64_t expert_bytes) {
   model.optimizer_bytes =
       std::llround(static_cast<double>(model.optimizer_bytes) / bytes_there);
   model.expert_bytes = expert_bytes;
-  model.relays = false;
   return model;
 }
 

@@ -28,7 +28,7 @@ absl::StatusOr<std::optional<Pacing>> PacingOf(const TrainOptions& options,
                                                int32_t workers);
 
 // The profile's cost model in slow motion, for experts of `expert_bytes` that
-// stand for the profile's; without relays, which workers do not have.
+// stand for the profile's.
 CostModel PacedCostModel(const Pacing& pacing, int64_t expert_bytes);
 
 // What a token's row takes on the way here, without latency, us.

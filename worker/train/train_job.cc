@@ -137,7 +137,6 @@ absl::Status GiveCostModel(const TrainOptions& options, Agent& agent) {
   BMOE_ASSIGN_OR_RETURN(CostModel model, ReadCostModelFile(options.cost_model));
   model.expert_bytes = shape.bytes();
   model.optimizer_bytes = AdamBytes(shape.bytes());
-  model.relays = false;
   model.token_bytes = shape.hidden * static_cast<int64_t>(sizeof(float));
   agent.ReportCostModel(model);
   return absl::OkStatus();

@@ -21,8 +21,13 @@ using LendChooser = std::function<std::vector<Lend>(
 // a chooser, `agent`'s policy does. Everything else is done by `agent`.
 class LendingAgent final : public Agent {
  public:
-  LendingAgent(std::unique_ptr<Agent> agent, LendChooser chooser)
-      : agent_(std::move(agent)), chooser_(std::move(chooser)) {}
+  // Experts that several workers borrow go by the cheapest route under
+  // `routes`; the default sends to each from home.
+  LendingAgent(std::unique_ptr<Agent> agent, LendChooser chooser,
+               const CostModel& routes = {})
+      : agent_(std::move(agent)),
+        chooser_(std::move(chooser)),
+        routes_(routes) {}
 
   Transport& transport() override { return agent_->transport(); }
   void ReportCostModel(const CostModel& model) override {
@@ -39,14 +44,14 @@ class LendingAgent final : public Agent {
     LayerPlan plan;
     plan.lends = chooser_(iteration_, layer, *routing);
     LayerRouting chosen =
-        RouteLayer(routing->tokens, routing->home_of_expert, plan);
+        RouteLayer(routing->tokens, routing->home_of_expert, plan, routes_);
     chosen.plan = PlanId(plan.lends.empty() ? 0 : 1);
     return chosen;
   }
   absl::StatusOr<std::vector<LayerMoves>> EndStep() override {
     return agent_->EndStep();
   }
-  std::vector<Lend> PlannedLends(LayerId layer) const override {
+  RoutedLends PlannedLends(LayerId layer) const override {
     return agent_->PlannedLends(layer);
   }
   void CommitMoves(const std::vector<LayerMoves>& moves) override {
@@ -67,6 +72,7 @@ class LendingAgent final : public Agent {
  private:
   const std::unique_ptr<Agent> agent_;
   const LendChooser chooser_;
+  const CostModel routes_;
   Iteration iteration_;
   std::vector<std::pair<LayerId, LayerTimes>> outcomes_;
 };

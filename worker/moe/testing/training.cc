@@ -7,6 +7,7 @@
 #include <memory>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/mutex.h"
 #include "worker/moe/moe_layer.h"
@@ -108,6 +109,14 @@ class Trainer {
 
 }  // namespace
 
+TrainingRecord UpToTheGradients(const TrainingResult& result) {
+  TrainingRecord record = result.record;
+  std::erase_if(record, [](const auto& item) {
+    return absl::EndsWith(item.first, ".value");
+  });
+  return record;
+}
+
 torch::Tensor Values(at::IntArrayRef shape, uint64_t seed) {
   at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(seed);
   return torch::empty(shape).uniform_(-1, 1, generator);
@@ -122,7 +131,8 @@ TrainingResult Train(const TrainingOptions& options, LendChooser lends) {
               .experts = static_cast<int32_t>(options.experts),
               .expert_bytes = ExpertShape{options.hidden, options.ffn}.bytes(),
               .policy = options.policy,
-              .lends = std::move(lends)},
+              .lends = std::move(lends),
+              .routes = options.routes},
              [&](LendingAgent& agent) {
                TrainingResult mine = Trainer(options, agent).Run();
                const MutexLock lock(&mutex);

@@ -31,6 +31,8 @@ struct TrainingOptions {
   Router router = {};
   // Plans where the caller chooses no lends.
   std::string policy = "static";
+  // Of chosen lends, as in WorkerGroupOptions.
+  CostModel routes = {};
 };
 
 // Everything that training produced, by name: outputs and input gradients per
@@ -48,6 +50,13 @@ struct TrainingResult {
 };
 
 TrainingResult Train(const TrainingOptions& options, LendChooser lends = {});
+
+// What agreement to rounding means, relative to the largest value of a tensor.
+inline constexpr double kRounding = 1e-5;
+
+// Without the parameters: Adam's first steps have the size of the learning rate
+// whatever the gradient's, so they tell the sign of a rounding error.
+TrainingRecord UpToTheGradients(const TrainingResult& result);
 
 // Deterministic values in [-1, 1), by `seed`.
 torch::Tensor Values(at::IntArrayRef shape, uint64_t seed);

@@ -39,7 +39,7 @@ void RunWorker(const WorkerGroupOptions& options, LoopbackHub& hub,
                           .cost_model = CheapTransfers(options.expert_bytes)},
                          *std::move(transport));
   ASSERT_TRUE(local.ok()) << local.status();
-  LendingAgent agent(*std::move(local), options.lends);
+  LendingAgent agent(*std::move(local), options.lends, options.routes);
   try {
     worker(agent);
   } catch (const std::exception& error) {

@@ -18,6 +18,8 @@ struct WorkerGroupOptions {
   // Plans where `lends` does not.
   std::string policy = "static";
   LendChooser lends = {};
+  // By which experts that several borrow are routed; the default sends to each.
+  CostModel routes = {};
   // Puts something around every worker's transport.
   std::function<TransportFactory(TransportFactory)> wrap = {};
 };

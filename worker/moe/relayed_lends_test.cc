@@ -1,0 +1,198 @@
+// Experts that several workers borrow, passed on from one to the next, with
+// gradients that add up on their way home.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <torch/utils.h>
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "worker/moe/moe_layer.h"
+#include "worker/moe/testing/one_expert_step.h"
+#include "worker/moe/testing/recording_transport.h"
+#include "worker/moe/testing/small_layer.h"
+#include "worker/moe/testing/training.h"
+
+namespace balancemoe::worker {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+// Under which an expert goes along a chain, in several parts.
+CostModel Chains() {
+  return {.intra_node = {.latency_us = 20, .us_per_byte = 1},
+          .expert_bytes = 4000};
+}
+
+// Under which more than two borrowers get it by a tree.
+CostModel Trees() {
+  return {.intra_node = {.latency_us = 1e6, .us_per_byte = 1},
+          .expert_bytes = 4000};
+}
+
+struct Case {
+  std::string name;
+  TrainingOptions options;
+};
+
+std::vector<Case> Cases() {
+  std::vector<Case> cases;
+  for (const auto& [name, routes] :
+       {std::pair("Chains", Chains()), std::pair("Trees", Trees())}) {
+    const auto add = [&](const std::string& what, TrainingOptions options) {
+      options.routes = routes;
+      cases.push_back({name + what, std::move(options)});
+    };
+    add("ThreeWorkers", {.workers = 3, .experts = 5, .tokens = {80, 48, 60}});
+    add("FiveWorkersThreeLayers", {.workers = 5,
+                                   .layers = 3,
+                                   .experts = 10,
+                                   .top_k = 3,
+                                   .tokens = {60, 0, 81, 9, 50}});
+    add("MicroBatchesOfOddSize", {.workers = 4,
+                                  .layers = 2,
+                                  .hidden = 13,
+                                  .ffn = 29,
+                                  .experts = 6,
+                                  .tokens = {32, 48, 40, 37},
+                                  .micro_batches = 3});
+  }
+  return cases;
+}
+
+class RelayedLendsTest : public ::testing::TestWithParam<Case> {};
+
+TEST_P(RelayedLendsTest, GradientsAgreeWithThoseWithoutLendsUpToRounding) {
+  TrainingOptions options = GetParam().options;
+  for (uint64_t seed = 1; seed <= 3; ++seed) {
+    SCOPED_TRACE(seed);
+    options.seed = seed;
+
+    const TrainingResult without = Train(options);
+    const TrainingResult with = Train(options, RandomQuotas(seed));
+
+    ExpectClose(UpToTheGradients(without), UpToTheGradients(with), kRounding);
+    EXPECT_GT(with.lends_in_part, 0);
+  }
+}
+
+TEST_P(RelayedLendsTest, SameRunGivesTheSameBitsAgain) {
+  TrainingOptions options = GetParam().options;
+  options.steps = 4;
+
+  ExpectSameBits(Train(options, RandomQuotas(7)).record,
+                 Train(options, RandomQuotas(7)).record);
+}
+
+INSTANTIATE_TEST_SUITE_P(Routes, RelayedLendsTest, ::testing::ValuesIn(Cases()),
+                         [](const auto& test_case) {
+                           return test_case.param.name;
+                         });
+
+// To both other workers, each of which computes its own tokens.
+std::vector<Lend> ToBoth() {
+  return {{ExpertId(0), WorkerRank(0), WorkerRank(2), kOneExpertTokens},
+          {ExpertId(0), WorkerRank(0), WorkerRank(1), kOneExpertTokens}};
+}
+
+TEST(RelayTest, GradientsAddUpAlongTheChainFromItsEnd) {
+  const OneExpertStep step = RunOneExpertStep(ToBoth(), Chains());
+
+  EXPECT_TRUE(torch::equal(step.gradient,
+                           step.parts[0] + (step.parts[1] + step.parts[2])));
+  // Another order would have been seen.
+  EXPECT_FALSE(torch::equal(step.gradient,
+                            step.parts[0] + step.parts[2] + step.parts[1]));
+}
+
+TEST(RelayTest, HomeSendsAndReceivesTheExpertOnce) {
+  const OneExpertStep apart = RunOneExpertStep(ToBoth(), /*routes=*/{});
+  const OneExpertStep chain = RunOneExpertStep(ToBoth(), Chains());
+
+  const int64_t expert = apart.expert_bytes;
+  // Parameters out, and a gradient back from each borrower.
+  EXPECT_THAT(apart.bytes_sent, ElementsAre(2 * expert, expert, expert));
+  // The one in the middle passes parameters on.
+  EXPECT_THAT(chain.bytes_sent, ElementsAre(expert, 2 * expert, expert));
+}
+
+// A third of expert 0's tokens each to workers 1 and 2.
+std::vector<Lend> LendThirds(Iteration, LayerId, const LayerRouting& routing) {
+  const int64_t third = routing.tokens.TokensOfExpert(ExpertId(0)) / 3;
+  return {{ExpertId(0), WorkerRank(0), WorkerRank(1), third},
+          {ExpertId(0), WorkerRank(0), WorkerRank(2), third}};
+}
+
+WorkerGroupOptions ChainOfThree() {
+  WorkerGroupOptions group = SmallGroup(3, LendThirds);
+  group.routes = Chains();
+  return group;
+}
+
+TEST(RelayTest, WithoutBackwardEverythingIsGivenBack) {
+  RunWorkers(ChainOfThree(), [](LendingAgent& agent) {
+    const torch::NoGradGuard no_grad;
+    MoeLayer layer(SmallLayer(), agent);
+    const torch::Tensor input = Input(agent.transport().rank().value());
+    const torch::Tensor first = layer->forward(input);
+    const int64_t bytes = layer->experts().allocated_bytes();
+    for (int64_t i = 1; i < 5; ++i) {
+      agent.BeginIteration(Iteration(i));
+      EXPECT_TRUE(torch::equal(layer->forward(input), first));
+    }
+    EXPECT_TRUE(layer->idle());
+    EXPECT_EQ(layer->experts().allocated_bytes(), bytes);
+  });
+}
+
+// The worker in the middle finds a part damaged.
+TEST(RelayTest, ADamagedPartEndsTheStepForAllAndGoesNoFurther) {
+  WorkerGroupOptions group = ChainOfThree();
+  group.wrap = [](TransportFactory factory) -> TransportFactory {
+    return [factory](const GroupOptions& options, Rendezvous& rendezvous)
+               -> absl::StatusOr<std::unique_ptr<Transport>> {
+      auto transport = factory(options, rendezvous);
+      if (!transport.ok() || options.rank != WorkerRank(1)) return transport;
+      return std::make_unique<RecordingTransport>(
+          *std::move(transport), [](const std::string& what) {
+            return what == "wait" ? absl::DataLossError("checksum differs")
+                                  : absl::OkStatus();
+          });
+    };
+  };
+  RunWorkers(group, [](LendingAgent& agent) {
+    MoeLayer layer(SmallLayer(), agent);
+    const int32_t rank = agent.transport().rank().value();
+
+    try {
+      layer->forward(Input(rank));
+      ADD_FAILURE() << "no error";
+    } catch (const c10::Error& error) {
+      EXPECT_THAT(error.what(), HasSubstr("checksum differs"));
+    }
+    EXPECT_EQ(layer->experts().Find(ExpertId(0)) != nullptr, rank == 0);
+  });
+}
+
+TEST(RelayTest, APeerThatGivesUpInBackwardEndsItForAll) {
+  for (const int32_t leaver : {0, 1, 2}) {
+    SCOPED_TRACE(leaver);
+    RunWorkers(ChainOfThree(), [&](LendingAgent& agent) {
+      MoeLayer layer(SmallLayer(), agent);
+      const int32_t rank = agent.transport().rank().value();
+      const torch::Tensor loss = layer->forward(Input(rank)).sum();
+      if (rank == leaver) {
+        agent.transport().Abort(absl::UnavailableError("power cut"));
+        return;
+      }
+
+      EXPECT_THROW(loss.backward(), c10::Error);
+    });
+  }
+}
+
+}  // namespace
+}  // namespace balancemoe::worker

@@ -233,8 +233,9 @@ class Calibrator {
                                std::min<int64_t>(most, 16));
   }
 
-  // Computes beside `count` transfers with `partner`; `alone_us` is what it
-  // takes without.
+  // Computes beside `count` transfers with `partner`; `alone_us` is what the
+  // longer of both takes alone. Ends with both: transfers that get no core
+  // before computing has ended delay what a step computes next.
   absl::StatusOr<OverlapTimes> ComputeBeside(WorkerRank partner, bool send,
                                              int64_t count,
                                              const torch::Tensor& x,
@@ -246,12 +247,12 @@ class Calibrator {
         const auto batch,
         Start(partner, send, slots_[kParameters].bytes.size(), count));
     Compute(x);
-    times.extra_us = Since(start) - alone_us;
     for (size_t i = 0; i < static_cast<size_t>(count); ++i) {
       BMOE_RETURN_IF_ERROR(batch->Wait(i, ComputeStream{}));
       times.transfer_us = std::max(
           times.transfer_us, absl::ToDoubleMicroseconds(batch->Elapsed(i)));
     }
+    times.extra_us = Since(start) - alone_us;
     times.other_threads_us =
         absl::ToDoubleMicroseconds(OtherThreadsProcessorTime() - cpu_start);
     times.bytes = static_cast<double>(count * shape_.bytes());
@@ -277,7 +278,8 @@ class Calibrator {
       }
       const bool send = IsSender(*partner, (step >> 1) & 1);
       BMOE_ASSIGN_OR_RETURN(const OverlapTimes times,
-                            ComputeBeside(*partner, send, count, x, alone_us));
+                            ComputeBeside(*partner, send, count, x,
+                  std::max(alone_us, static_cast<double>(count) * expert_us)));
       if (step >= 0) rounds.push_back(times);
     }
     return rounds;

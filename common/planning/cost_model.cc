@@ -48,7 +48,15 @@ absl::Status ValidateCostModel(const CostModel& model) {
       CheckAtLeast("token_bytes", static_cast<double>(model.token_bytes), 0));
   BMOE_RETURN_IF_ERROR(CheckAtLeast(
       "optimizer_bytes", static_cast<double>(model.optimizer_bytes), 0));
-  return CheckAtLeast("plan_latency_us", model.plan_latency_us, 0);
+  BMOE_RETURN_IF_ERROR(
+      CheckAtLeast("plan_latency_us", model.plan_latency_us, 0));
+  return CheckAtLeast("head_start", model.head_start, 0);
+}
+
+CostModel OfLayer(const CostModel& job, LayerId layer) {
+  CostModel model = job;
+  if (layer == LayerId(0)) model.head_start = 0;
+  return model;
 }
 
 CostModel MeanCostModel(absl::Span<const CostModel> models) {

@@ -6,6 +6,7 @@
 
 #include "absl/status/status.h"
 #include "absl/types/span.h"
+#include "common/ids.h"
 
 namespace balancemoe {
 
@@ -53,6 +54,9 @@ struct CostModel {
   int64_t optimizer_bytes = 0;
   // What an inline plan of the coordinator costs: gather, solve, push.
   double plan_latency_us = 0;
+  // How many forward times of a layer transfers planned ahead may start before
+  // it; not measured, see OfLayer.
+  double head_start = 1;
 
   const Link& link(LinkClass link_class) const {
     return link_class == LinkClass::kIntraNode ? intra_node : inter_node;
@@ -64,6 +68,10 @@ struct CostModel {
 // Errors: InvalidArgument, naming the field: not finite, negative, a slowdown
 // under 1, or a us_per_token of 0.
 absl::Status ValidateCostModel(const CostModel& model);
+
+// That of one layer of a job. A step begins with the first one, so that its
+// transfers have no head start; each of the others follows a layer like itself.
+CostModel OfLayer(const CostModel& job, LayerId layer);
 
 // The model of a job, from those that its workers measured: the mean of each
 // measured field, added up in the given order; sizes are those of the first.

@@ -144,6 +144,14 @@ TEST(MeanCostModelTest, SizesAreThoseOfTheFirst) {
   EXPECT_EQ(mean.optimizer_bytes, 30);
 }
 
+TEST(CostModelTest, OnlyTheFirstLayerHasNoHeadStart) {
+  const CostModel job = {.us_per_token = 3, .expert_bytes = 100};
+
+  EXPECT_EQ(OfLayer(job, LayerId(0)).head_start, 0);
+  EXPECT_EQ(OfLayer(job, LayerId(0)).us_per_token, 3);
+  EXPECT_EQ(OfLayer(job, LayerId(1)), job);
+}
+
 TEST(MeanCostModelTest, MeanOfOneIsThatOne) {
   const CostModel model = {.expert_launch_us = 0.1,
                            .us_per_token = 0.7,

@@ -75,11 +75,11 @@ void LayerTimer::TimeUndisturbed(LayerTiming& timing) {
                            exchanges_us + cost_.backward_factor * compute_us);
   }
   timing.undisturbed_us = forward_us + backward_us;
-  early_us_ = -forward_us;
+  early_us_ = -cost_.head_start * forward_us;
 }
 
-// Early transfers have the lanes from one forward time before the layer; the
-// exchange that opens the pass has them before the others.
+// Early transfers have the lanes from their head start on; the exchange that
+// opens the pass has them before the others.
 void LayerTimer::SendParameters() {
   const auto& transfers = work_->transfers;
   const bool any_early = !transfers.empty() && transfers.front().early;

@@ -45,7 +45,7 @@ struct TimedTransfer {
   // Half open, into the copies.
   size_t begin_copy = 0;
   size_t end_copy = 0;
-  // Planned ahead: may start one forward time before the layer does.
+  // Planned ahead: may start CostModel::head_start before the layer does.
   bool early = false;
   // A lasting one, with optimizer state and without a gradient to return.
   bool move = false;

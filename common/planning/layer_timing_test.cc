@@ -96,6 +96,11 @@ CostModel WithBackward(CostModel cost, double factor) {
   return cost;
 }
 
+CostModel WithHeadStart(CostModel cost, double head_start) {
+  cost.head_start = head_start;
+  return cost;
+}
+
 INSTANTIATE_TEST_SUITE_P(
     Rule, LayerTimerTest,
     ::testing::Values(
@@ -199,6 +204,19 @@ INSTANTIATE_TEST_SUITE_P(
                    {{10, 0}, {0, 0}},
                    {{0, {{1, 1}}, true}},
                    {{12, 12}, {2, 1}}},
+        // Half of the pass: the expert comes at -2 + 4.
+        TimingCase{"TransferWithAShorterHeadStart",
+                   WithHeadStart(kPlain, 0.5),
+                   {{2, 0}, {1, 0}},
+                   {{0, {{1, 3}}, true}},
+                   {{2, 7}, {5, 4}}},
+        // No head start, but before the exchange: the expert comes at 4, when
+        // worker 1 has computed its own.
+        TimingCase{"TransferWithoutAHeadStartIsBeforeTheExchange",
+                   WithHeadStart(kPlain, 0),
+                   {{2, 3}, {1, 3}},
+                   {{0, {{1, 3}}, true}},
+                   {{8, 10}, {10, 10}}},
         // From -5 to -1 and to 3. Backward: gradients leave at 1 and at 5.
         TimingCase{"TransferMayStillBeUnderWay",
                    kPlain,

@@ -155,7 +155,7 @@ LayerPlan JobPlanner::DecideLayerAhead(const PolicyChoice& choice,
                          snapshot_.node_of_worker);
   past.Remember(gather.iteration, loads.tokens_of_expert());
   if (!mean_cost_model_.has_value()) return {};
-  snapshot_.cost = *mean_cost_model_;
+  snapshot_.cost = OfLayer(*mean_cost_model_, gather.layer);
   return past.Decide(PolicyFor(choice), snapshot_);
 }
 

@@ -58,19 +58,20 @@ LayerRouting RouteLayerAhead(LoadMatrix tokens,
   routing.plan = plan.id;
   const LayerPlan& decision = plan.layers[layer.index()];
   routing.rule = {.cost = plan.cost, .fan_out = decision.fan_out};
+  const CostModel cost = OfLayer(plan.cost, layer);
   const LayerLoads loads(routing.tokens, routing.home_of_expert,
                          /*node_of_worker=*/{});
   size_t early = decision.lends.size();
   if (TopsUp(plan.policy)) {
     TopUpResult topped_up =
-        TopUp(loads, plan.cost, spare_slots, ReplicasOf(decision));
+        TopUp(loads, cost, spare_slots, ReplicasOf(decision));
     routing.lends = std::move(topped_up.lends);
     early = topped_up.planned;
   } else {
     QuotaSplitter splitter;
     routing.lends = ResolveQuotas(decision, loads, splitter);
   }
-  LayerForecaster forecaster(plan.cost);
+  LayerForecaster forecaster(cost);
   routing.predicted_us = forecaster
                              .Time(loads, {.lends = routing.lends,
                                            .early_lends = early,

@@ -198,7 +198,7 @@ absl::StatusOr<std::vector<LayerMoves>> LocalAgent::EndStep() {
     plan.layers.push_back(
         past_[i].Decide(*policy_, {.home_of_expert = in_force_.homes(layer),
                                    .spare_slots = exchange_.spare_slots(),
-                                   .cost = *cost}));
+                                   .cost = OfLayer(*cost, layer)}));
   }
   in_force_.Adopt(std::move(plan));
   return in_force_.PendingMoves();

@@ -15,8 +15,8 @@ int64_t SlotStrideBytes(const ExpertShape& shape) {
 ExpertSlot SlotAt(const ExpertShape& shape, const torch::Tensor& slab,
                   int64_t offset_bytes) {
   const std::array<std::vector<int64_t>, 4> sizes = {
-      std::vector<int64_t>{shape.ffn, shape.hidden},
-      {shape.ffn},
+      std::vector<int64_t>{shape.w1_rows(), shape.hidden},
+      {shape.w1_rows()},
       {shape.hidden, shape.ffn},
       {shape.hidden}};
   auto* const start = static_cast<std::byte*>(slab.data_ptr()) + offset_bytes;

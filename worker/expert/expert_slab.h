@@ -12,13 +12,20 @@
 
 namespace balancemoe::worker {
 
-// Shape of a two-layer GELU expert, H -> F -> H:
-//   w1 [F, H], b1 [F], w2 [H, F], b2 [H], fp32.
+// Shape of an expert, H -> F -> H, fp32:
+//   GELU     w1 [F, H], b1 [F], w2 [H, F], b2 [H]
+//   SwiGLU   w1 [2F, H] and b1 [2F], the gate's rows before the values', w2
+//            [H, F], b2 [H]
 struct ExpertShape {
   int64_t hidden = 0;
   int64_t ffn = 0;
+  // SwiGLU instead of GELU.
+  bool gated = false;
 
-  int64_t parameters() const { return 2 * hidden * ffn + ffn + hidden; }
+  int64_t w1_rows() const { return gated ? 2 * ffn : ffn; }
+  int64_t parameters() const {
+    return w1_rows() * (hidden + 1) + hidden * (ffn + 1);
+  }
   int64_t bytes() const {
     return parameters() * static_cast<int64_t>(sizeof(float));
   }
@@ -34,6 +41,8 @@ struct ExpertTensors {
   const torch::Tensor& b1() const { return all[1]; }
   const torch::Tensor& w2() const { return all[2]; }
   const torch::Tensor& b2() const { return all[3]; }
+  // Of a SwiGLU expert.
+  bool gated() const { return w1().size(0) != w2().size(1); }
 };
 
 // The place of one expert in a slab: the same memory as tensors and as bytes.

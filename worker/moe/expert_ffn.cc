@@ -24,6 +24,25 @@ ExpertTensors EmptyLike(const ExpertTensors& parameters) {
   return tensors;
 }
 
+// The halves of [n, 2F].
+torch::Tensor GateOf(const torch::Tensor& before) {
+  return before.narrow(/*dim=*/1, 0, before.size(1) / 2);
+}
+torch::Tensor ValuesOf(const torch::Tensor& before) {
+  const int64_t ffn = before.size(1) / 2;
+  return before.narrow(/*dim=*/1, ffn, ffn);
+}
+
+// [n, F] to [n, 2F].
+torch::Tensor SwiGluBackward(const torch::Tensor& gradient,
+                             const torch::Tensor& before) {
+  torch::Tensor result = torch::empty_like(before);
+  GateOf(result).copy_(
+      torch::silu_backward(gradient * ValuesOf(before), GateOf(before)));
+  ValuesOf(result).copy_(gradient * torch::silu(GateOf(before)));
+  return result;
+}
+
 class ExpertFfnFunction : public torch::autograd::Function<ExpertFfnFunction> {
  public:
   static torch::Tensor forward(AutogradContext* context,
@@ -36,7 +55,7 @@ class ExpertFfnFunction : public torch::autograd::Function<ExpertFfnFunction> {
     FfnActivations activations;
     torch::Tensor out = FfnForward(x, {{w1, b1, w2, b2}}, activations);
     context->save_for_backward(
-        {x, w1, b1, w2, b2, activations.before_gelu, activations.after_gelu});
+        {x, w1, b1, w2, b2, activations.before, activations.after});
     context->saved_data[kBorrowedKey] = borrowed;
     pass->EndCompute(start, x.size(0), /*backward=*/false);
     pass->times().tokens_computed += x.size(0);
@@ -70,11 +89,12 @@ class ExpertFfnFunction : public torch::autograd::Function<ExpertFfnFunction> {
 torch::Tensor FfnForward(const torch::Tensor& x,
                          const ExpertTensors& parameters,
                          FfnActivations& activations) {
-  activations.before_gelu =
-      torch::addmm(parameters.b1(), x, parameters.w1().t());
-  activations.after_gelu = torch::gelu(activations.before_gelu);
-  return torch::addmm(parameters.b2(), activations.after_gelu,
-                      parameters.w2().t());
+  activations.before = torch::addmm(parameters.b1(), x, parameters.w1().t());
+  activations.after = parameters.gated()
+                          ? torch::silu(GateOf(activations.before))
+                                .mul_(ValuesOf(activations.before))
+                          : torch::gelu(activations.before);
+  return torch::addmm(parameters.b2(), activations.after, parameters.w2().t());
 }
 
 torch::Tensor FfnBackward(const torch::Tensor& gradient_out,
@@ -86,13 +106,15 @@ torch::Tensor FfnBackward(const torch::Tensor& gradient_out,
   torch::Tensor b1 = gradient.b1();
   torch::Tensor w2 = gradient.w2();
   torch::Tensor b2 = gradient.b2();
-  torch::mm_out(w2, gradient_out.t(), activations.after_gelu);
+  torch::mm_out(w2, gradient_out.t(), activations.after);
   torch::sum_out(b2, gradient_out, /*dim=*/0);
-  const torch::Tensor before_gelu = torch::gelu_backward(
-      torch::mm(gradient_out, parameters.w2()), activations.before_gelu);
-  torch::mm_out(w1, before_gelu.t(), x);
-  torch::sum_out(b1, before_gelu, /*dim=*/0);
-  return torch::mm(before_gelu, parameters.w1());
+  const torch::Tensor after = torch::mm(gradient_out, parameters.w2());
+  const torch::Tensor before =
+      parameters.gated() ? SwiGluBackward(after, activations.before)
+                         : torch::gelu_backward(after, activations.before);
+  torch::mm_out(w1, before.t(), x);
+  torch::sum_out(b1, before, /*dim=*/0);
+  return torch::mm(before, parameters.w1());
 }
 
 torch::Tensor ExpertFfn(const c10::intrusive_ptr<LayerPass>& pass,

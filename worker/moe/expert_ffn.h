@@ -11,14 +11,17 @@
 
 namespace balancemoe::worker {
 
-// What a forward leaves for its backward, [n, F] each.
+// What a forward leaves for its backward.
 struct FfnActivations {
-  torch::Tensor before_gelu;
-  torch::Tensor after_gelu;
+  // x w1^T + b1: [n, F], or [n, 2F] of a SwiGLU expert, gate and values.
+  torch::Tensor before;
+  // What comes of it, [n, F].
+  torch::Tensor after;
 };
 
-// x w1^T + b1, GELU, w2^T + b2 for one expert's batch `x`, [n, H]; [n, H]. No
-// autograd.
+// One expert over its batch `x`, [n, H]; [n, H]. With z = x w1^T + b1 it is
+// GELU(z) w2^T + b2, or, of a SwiGLU expert, (SiLU(gate of z) * values of z)
+// w2^T + b2 (arXiv:2002.05202, equation 6, with biases). No autograd.
 torch::Tensor FfnForward(const torch::Tensor& x,
                          const ExpertTensors& parameters,
                          FfnActivations& activations);

@@ -47,7 +47,7 @@ absl::Status TestGemm(const ExpertShape& shape) {
     return torch::sin(torch::arange(numel, torch::kFloat)).view(sizes);
   };
   const torch::Tensor x = pattern({kManyRows, shape.hidden});
-  const torch::Tensor w = pattern({shape.ffn, shape.hidden});
+  const torch::Tensor w = pattern({shape.w1_rows(), shape.hidden});
   const torch::Tensor expected = torch::mm(x, w.t());
 
   const absl::Status offset =

@@ -23,7 +23,9 @@ namespace {
 ExpertStore::Options StoreOptions(const MoeLayerOptions& options,
                                   const Transport& transport) {
   return {.layer = options.layer,
-          .shape = {.hidden = options.hidden, .ffn = options.ffn},
+          .shape = {.hidden = options.hidden,
+                    .ffn = options.ffn,
+                    .gated = options.gated},
           .rank = transport.rank(),
           .home_of_expert = ContiguousPlacement(
               transport.world_size(), static_cast<int32_t>(options.experts)),

@@ -28,6 +28,8 @@ struct MoeLayerOptions {
   LayerId layer = LayerId(0);
   int64_t hidden = 256;
   int64_t ffn = 1024;
+  // SwiGLU experts instead of GELU.
+  bool gated = false;
   int64_t experts = 8;
   int64_t top_k = 2;
   // Of the parameters' first values, which depend on layer and expert, not on

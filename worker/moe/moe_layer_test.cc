@@ -31,8 +31,11 @@ torch::Tensor Dense(const MoeLayer& layer, const torch::Tensor& hidden) {
   torch::Tensor out = torch::zeros_like(hidden);
   for (int64_t expert = 0; expert < kExperts; ++expert) {
     const std::string name = absl::StrCat("experts.", expert, ".");
-    const torch::Tensor inner = torch::gelu(torch::linear(
-        hidden, parameters[name + "w1"], parameters[name + "b1"]));
+    const torch::Tensor z =
+        torch::linear(hidden, parameters[name + "w1"], parameters[name + "b1"]);
+    const torch::Tensor inner =
+        z.size(1) == kFfn ? torch::gelu(z)
+                          : torch::silu(z.slice(1, 0, kFfn)) * z.slice(1, kFfn);
     const torch::Tensor outer =
         torch::linear(inner, parameters[name + "w2"], parameters[name + "b2"]);
     const torch::Tensor weight =
@@ -57,20 +60,27 @@ TrainingRecord Gradients(MoeLayer& layer, const torch::Tensor& input,
 }
 
 TEST(MoeLayerTest, AgreesWithADenseLayerInPlainTorch) {
-  RunWorkers(SmallGroup(1, nullptr), [](LendingAgent& agent) {
-    MoeLayer layer(SmallLayer(), agent);
+  for (const bool gated : {false, true}) {
+    SCOPED_TRACE(gated);
+    RunWorkers(SmallGroup(1, nullptr), [&](LendingAgent& agent) {
+      MoeLayerOptions options = SmallLayer();
+      options.gated = gated;
+      MoeLayer layer(options, agent);
 
-    const torch::Tensor input = Input(0);
-    const TrainingRecord actual =
-        Gradients(layer, input, layer->forward(input));
-    const torch::Tensor same_input = Input(0);
-    const TrainingRecord expected =
-        Gradients(layer, same_input, Dense(layer, same_input));
+      const torch::Tensor input = Input(0);
+      const TrainingRecord actual =
+          Gradients(layer, input, layer->forward(input));
+      const torch::Tensor same_input = Input(0);
+      const TrainingRecord expected =
+          Gradients(layer, same_input, Dense(layer, same_input));
 
-    for (const auto& [name, tensor] : expected) {
-      EXPECT_TRUE(torch::allclose(actual.at(name), tensor, 1e-5, 1e-5)) << name;
-    }
-  });
+      for (const auto& [name, tensor] : expected) {
+        EXPECT_TRUE(torch::allclose(actual.at(name), tensor, 1e-5, 1e-5))
+            << name;
+      }
+      EXPECT_EQ(actual.at("experts.0.w1").size(0), gated ? 2 * kFfn : kFfn);
+    });
+  }
 }
 
 // Sums the expert gradients of `workers` workers that share 60 tokens.

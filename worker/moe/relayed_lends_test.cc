@@ -56,6 +56,7 @@ std::vector<Case> Cases() {
                                   .layers = 2,
                                   .hidden = 13,
                                   .ffn = 29,
+                                  .gated = true,
                                   .experts = 6,
                                   .tokens = {32, 48, 40, 37},
                                   .micro_batches = 3});

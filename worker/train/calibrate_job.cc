@@ -8,6 +8,7 @@
 #include "worker/moe/calibration.h"
 #include "worker/train/adam.h"
 #include "worker/train/gather_all.h"
+#include "worker/train/model_shape.h"
 #include "worker/train/train_job.h"
 
 namespace balancemoe::worker {
@@ -38,7 +39,7 @@ absl::StatusOr<CostModel> RunCalibrateJob(const TrainOptions& options,
                                           const WorkerPlace& place,
                                           Agent& agent) {
   ShareCores(place.local_world_size);
-  const ExpertShape shape{options.hidden, options.ffn};
+  const ExpertShape shape = ExpertShapeOf(options);
   BMOE_ASSIGN_OR_RETURN(CostModel mine,
                         Calibrate(shape, AdamBytes(shape.bytes()), agent));
   BMOE_ASSIGN_OR_RETURN(mine.plan_latency_us,

@@ -28,6 +28,7 @@ void AddFlags(CLI::App& app, TrainOptions& options, CalibrateOptions& own) {
   app.add_option("--ffn", options.ffn, "Hidden width of an expert")
       ->check(CLI::Range(int64_t{1}, int64_t{1} << 20))
       ->capture_default_str();
+  app.add_flag("--swiglu", options.swiglu, "SwiGLU experts instead of GELU");
   app.add_option("--workers", options.workers,
                  "Local workers that compute and transfer at the same time "
                  "[default: 2]")
@@ -52,6 +53,7 @@ absl::Status WriteOut(const CostModel& cost, const TrainOptions& options,
       ProfileFrom(cost, {.name = own.name,
                          .hidden = options.hidden,
                          .ffn = options.ffn,
+                         .gated = options.swiglu,
                          .workers_per_node = options.workers.value_or(2)});
   const absl::Status valid = ValidateProfile(profile);
   if (!valid.ok()) return valid;

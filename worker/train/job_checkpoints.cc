@@ -19,9 +19,13 @@ namespace {
 
 // What must be alike, by the flags' names.
 std::map<std::string, int64_t> ShapeOf(const TrainOptions& options) {
-  return {{"layers", options.layers},   {"hidden", options.hidden},
-          {"ffn", options.ffn},         {"heads", options.heads},
-          {"experts", options.experts}, {"seq", options.seq}};
+  return {{"layers", options.layers},
+          {"hidden", options.hidden},
+          {"ffn", options.ffn},
+          {"heads", options.heads},
+          {"experts", options.experts},
+          {"seq", options.seq},
+          {"swiglu", options.swiglu ? 1 : 0}};
 }
 
 struct NamedTensor {

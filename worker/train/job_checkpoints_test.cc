@@ -225,6 +225,11 @@ TEST_F(JobCheckpointsTest, WrongUseIsSaidToAllWorkers) {
   options.ffn = 64;
   EXPECT_THAT(error(options), AllOf(HasSubstr("--ffn: 64, and the checkpoint"),
                                     HasSubstr("index.json has 48")));
+  options.ffn = 48;
+  options.swiglu = true;
+  EXPECT_THAT(error(options),
+              AllOf(HasSubstr("--swiglu: 1, and the checkpoint"),
+                    HasSubstr("index.json has 0")));
 }
 
 TEST_F(JobCheckpointsTest, LostAndDoubledExpertsAndDamageAreFound) {
@@ -242,7 +247,8 @@ TEST_F(JobCheckpointsTest, LostAndDoubledExpertsAndDamageAreFound) {
   std::filesystem::copy(file, step + "copy");
   const std::string begin =
       R"({"format":"balancemoe-checkpoint","version":1,"step":4,"model":)"
-      R"({"layers":2,"hidden":32,"ffn":48,"heads":4,"experts":8,"seq":24},)"
+      R"({"layers":2,"hidden":32,"ffn":48,"heads":4,"experts":8,"seq":24,)"
+      R"("swiglu":0},)"
       R"("files":[")";
   Write("step-00000004/index.json",
         absl::StrCat(begin, WorkerFileName(0, 2), "\",\"", WorkerFileName(1, 2),

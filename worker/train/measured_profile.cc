@@ -18,6 +18,7 @@ Profile ProfileFrom(const CostModel& cost, const ProfileFacts& facts) {
   profile.name = facts.name;
   profile.hidden = facts.hidden;
   profile.ffn = facts.ffn;
+  profile.gated = facts.gated;
   profile.dtype_bytes = sizeof(float);
   // Adam's two moments.
   profile.optimizer_bytes_per_parameter = 2 * sizeof(float);

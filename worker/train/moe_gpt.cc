@@ -76,6 +76,7 @@ MoeGptImpl::MoeGptImpl(const MoeGptOptions& options, Agent& agent) {
     moe.layer = LayerId(layer);
     moe.hidden = options.hidden;
     moe.ffn = options.ffn;
+    moe.gated = options.gated;
     moe.experts = options.experts;
     moe.top_k = options.top_k;
     moe.seed = options.seed;

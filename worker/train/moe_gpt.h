@@ -28,6 +28,8 @@ struct MoeGptOptions {
   int64_t seq = 128;
   int64_t hidden = 256;
   int64_t ffn = 1024;
+  // SwiGLU experts instead of GELU.
+  bool gated = false;
   int64_t heads = 4;
   int64_t experts = 8;
   int64_t top_k = 2;

@@ -17,6 +17,7 @@
 #include "worker/train/energy_meter.h"
 #include "worker/train/gather_all.h"
 #include "worker/train/job_checkpoints.h"
+#include "worker/train/model_shape.h"
 #include "worker/train/pacing.h"
 #include "worker/train/process_usage.h"
 #include "worker/train/progress_bar.h"
@@ -112,7 +113,7 @@ absl::StatusOr<nlohmann::ordered_json> RunTrainJob(const TrainOptions& options,
   const std::optional<Pacing> pacing = inputs.pacing;
   Trainer trainer(options, std::move(inputs), agent);
   const bool first = place.rank == WorkerRank(0);
-  const absl::Status same_bits = TestGemm({options.hidden, options.ffn});
+  const absl::Status same_bits = TestGemm(ExpertShapeOf(options));
   if (first && !same_bits.ok()) progress << same_bits.message() << std::endl;
   BMOE_RETURN_IF_ERROR(GiveCostModel(options, agent));
   BMOE_ASSIGN_OR_RETURN(const StepsTaken taken,
@@ -124,7 +125,7 @@ absl::StatusOr<nlohmann::ordered_json> RunTrainJob(const TrainOptions& options,
 }
 
 absl::Status GiveCostModel(const TrainOptions& options, Agent& agent) {
-  const ExpertShape shape{options.hidden, options.ffn};
+  const ExpertShape shape = ExpertShapeOf(options);
   BMOE_ASSIGN_OR_RETURN(const std::optional<Pacing> pacing,
                         PacingOf(options, agent.transport().world_size()));
   if (pacing.has_value()) {

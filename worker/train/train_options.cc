@@ -44,6 +44,8 @@ void AddModelFlags(CLI::App& app, TrainOptions& options) {
   add("--layers", options.layers, "Blocks, each with one MoE layer");
   add("--hidden", options.hidden, "Width of the model");
   add("--ffn", options.ffn, "Width inside an expert");
+  app.add_flag("--swiglu", options.swiglu, "SwiGLU experts instead of GELU")
+      ->group("Model");
   add("--heads", options.heads, "Attention heads; divides --hidden");
   add("--experts", options.experts, "Experts per layer");
   add("--top-k", options.top_k, "Experts per token");

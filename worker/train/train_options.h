@@ -24,6 +24,8 @@ struct TrainOptions {
   int32_t layers = 2;
   int64_t hidden = 256;
   int64_t ffn = 1024;
+  // Experts are SwiGLU instead of GELU.
+  bool swiglu = false;
   int64_t heads = 4;
   // Per layer.
   int32_t experts = 8;

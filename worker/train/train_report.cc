@@ -290,9 +290,9 @@ double PeakOverWorkers(absl::Span<const StepRecord> steps,
 
 void AddMemory(const TrainOptions& options, const RunSummary& summary,
                absl::Span<const StepRecord> steps, Json& report) {
-  const double row_bytes =
-      static_cast<double>((2 * options.hidden + 2 * options.ffn) *
-                          static_cast<int64_t>(sizeof(float)));
+  const double row_bytes = static_cast<double>(
+      (2 * options.hidden + (options.swiglu ? 3 : 2) * options.ffn) *
+      static_cast<int64_t>(sizeof(float)));
   const double activations =
       PeakOverWorkers(steps, [row_bytes](const LayerFigures& layer) {
         return row_bytes * static_cast<double>(layer.tokens_computed);

@@ -10,6 +10,7 @@
 #include "absl/types/span.h"
 #include "common/status_macros.h"
 #include "worker/train/gather_all.h"
+#include "worker/train/model_shape.h"
 #include "worker/train/process_usage.h"
 #include "worker/train/routers.h"
 #include "worker/train/state_digest.h"
@@ -24,14 +25,15 @@ MoeGptOptions ModelOf(const TrainOptions& options,
   model.seq = options.seq;
   model.hidden = options.hidden;
   model.ffn = options.ffn;
+  model.gated = options.swiglu;
   model.heads = options.heads;
   model.experts = options.experts;
   model.top_k = options.top_k;
   model.seed = options.seed;
   model.moments = kAdamMoments;
   if (pacing.has_value()) {
-    const CostModel cost = PacedCostModel(
-        *pacing, ExpertShape{options.hidden, options.ffn}.bytes());
+    const CostModel cost =
+        PacedCostModel(*pacing, ExpertShapeOf(options).bytes());
     model.pace = {.launch_us = cost.expert_launch_us,
                   .us_per_token = cost.us_per_token,
                   .backward_factor = cost.backward_factor};

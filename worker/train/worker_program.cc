@@ -10,9 +10,9 @@
 #include <thread>
 
 #include "absl/strings/str_cat.h"
-#include "worker/expert/expert_store.h"
 #include "worker/train/embedded_coordinator.h"
 #include "worker/train/local_workers.h"
+#include "worker/train/model_shape.h"
 #include "worker/train/paced_agent.h"
 #include "worker/train/pacing.h"
 #include "worker/train/process_usage.h"
@@ -48,7 +48,7 @@ AgentOptions AgentOptionsOf(const TrainOptions& options,
   agent.world_size = place.world_size;
   agent.layers = options.layers;
   agent.experts_per_layer = options.experts;
-  agent.expert_bytes = ExpertShape{options.hidden, options.ffn}.bytes();
+  agent.expert_bytes = ExpertShapeOf(options).bytes();
   agent.spare_slots = options.spare_slots;
   agent.ends_steps = true;
   agent.policy = options.policy;
@@ -60,8 +60,7 @@ AgentOptions AgentOptionsOf(const TrainOptions& options,
 
 // Links of the emulated machine.
 LinkDelay DelayOf(const TrainOptions& options, const Pacing& pacing) {
-  const CostModel cost =
-      PacedCostModel(pacing, ExpertShape{options.hidden, options.ffn}.bytes());
+  const CostModel cost = PacedCostModel(pacing, ExpertShapeOf(options).bytes());
   LinkDelay delay;
   delay.latency = absl::Microseconds(cost.intra_node.latency_us);
   delay.bandwidth_bytes_per_s = 1e6 / cost.intra_node.us_per_byte;

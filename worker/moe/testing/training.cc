@@ -27,6 +27,7 @@ class Trainer {
       layers_.push_back(MoeLayer(MoeLayerOptions{.layer = LayerId(layer),
                                                  .hidden = options.hidden,
                                                  .ffn = options.ffn,
+                                                 .gated = options.gated,
                                                  .experts = options.experts,
                                                  .top_k = options.top_k,
                                                  .seed = options.seed},
@@ -126,23 +127,25 @@ TrainingResult Train(const TrainingOptions& options, LendChooser lends) {
   Mutex mutex;
   TrainingResult all;
   all.tokens_computed.resize(static_cast<size_t>(options.workers));
-  RunWorkers({.workers = options.workers,
-              .layers = options.layers,
-              .experts = static_cast<int32_t>(options.experts),
-              .expert_bytes = ExpertShape{options.hidden, options.ffn}.bytes(),
-              .policy = options.policy,
-              .lends = std::move(lends),
-              .routes = options.routes},
-             [&](LendingAgent& agent) {
-               TrainingResult mine = Trainer(options, agent).Run();
-               const MutexLock lock(&mutex);
-               all.record.merge(std::move(mine.record));
-               all.lends += mine.lends;
-               all.lends_in_part += mine.lends_in_part;
-               for (size_t i = 0; i < all.tokens_computed.size(); ++i) {
-                 all.tokens_computed[i] += mine.tokens_computed[i];
-               }
-             });
+  RunWorkers(
+      {.workers = options.workers,
+       .layers = options.layers,
+       .experts = static_cast<int32_t>(options.experts),
+       .expert_bytes =
+           ExpertShape{options.hidden, options.ffn, options.gated}.bytes(),
+       .policy = options.policy,
+       .lends = std::move(lends),
+       .routes = options.routes},
+      [&](LendingAgent& agent) {
+        TrainingResult mine = Trainer(options, agent).Run();
+        const MutexLock lock(&mutex);
+        all.record.merge(std::move(mine.record));
+        all.lends += mine.lends;
+        all.lends_in_part += mine.lends_in_part;
+        for (size_t i = 0; i < all.tokens_computed.size(); ++i) {
+          all.tokens_computed[i] += mine.tokens_computed[i];
+        }
+      });
   return all;
 }
 

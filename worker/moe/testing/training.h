@@ -19,6 +19,8 @@ struct TrainingOptions {
   int32_t layers = 1;
   int64_t hidden = 16;
   int64_t ffn = 32;
+  // SwiGLU experts.
+  bool gated = false;
   int64_t experts = 4;
   int64_t top_k = 2;
   // Tokens of each worker, [W].

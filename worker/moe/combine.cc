@@ -19,7 +19,7 @@ class CombineFunction : public torch::autograd::Function<CombineFunction> {
                                at::TensorList outputs) {
     const torch::Tensor rows = pass->Check(
         pass->exchange().FromExperts(outputs, pass->exchange_times()));
-    torch::Tensor combined = rows.index_select(0, pass->routes().row_of_choice);
+    torch::Tensor combined = pass->routes().ToChoices(rows);
     pass->EndStep();
     LayerPass::SaveIn(context, std::move(pass));
     return combined;

@@ -40,10 +40,10 @@ class DispatchFunction : public torch::autograd::Function<DispatchFunction> {
     }
     const torch::Tensor rows = pass->Check(
         pass->exchange().FromExperts(batches, pass->exchange_times()));
-    const torch::Tensor gradient =
-        rows.index_select(0, pass->routes().row_of_choice)
-            .view({-1, pass->routes().top_k, hidden})
-            .sum(/*dim=*/1);
+    const torch::Tensor gradient = pass->routes()
+                                       .ToChoices(rows)
+                                       .view({-1, pass->routes().top_k, hidden})
+                                       .sum(/*dim=*/1);
     pass->EndStep();
     return {torch::Tensor(), gradient, torch::zeros({})};
   }

@@ -10,6 +10,7 @@
 
 #include "absl/types/span.h"
 #include "common/checksum.h"
+#include "worker/moe/capacity.h"
 
 namespace balancemoe::worker {
 
@@ -56,8 +57,24 @@ GateChoice GateImpl::forward(const torch::Tensor& hidden) {
       logits.softmax(/*dim=*/-1).sum(/*dim=*/0) / tokens;
   choice.losses.balance =
       (share * mean_probability).sum() * static_cast<double>(options_.experts);
+  if (options_.capacity_factor > 0) Drop(choice);
   choice.losses.z = logits.logsumexp(/*dim=*/-1).square().sum() / tokens;
   return choice;
+}
+
+// After the weights, which are a softmax over all choices: a token with a
+// dropped one gets that much less. After the balance loss, too, which is to
+// pull tokens away from full experts.
+void GateImpl::Drop(GateChoice& choice) const {
+  // The router may have given what is its own.
+  choice.experts = choice.experts.clone();
+  choice.dropped = DropOverCapacity(
+      ExpertCapacity(options_.capacity_factor, choice.experts.numel(),
+                     options_.experts),
+      options_.top_k,
+      absl::MakeSpan(choice.experts.mutable_data_ptr<int64_t>(),
+                     static_cast<size_t>(choice.experts.numel())),
+      choice.counts);
 }
 
 std::vector<int64_t> GateImpl::Count(const torch::Tensor& experts) const {

@@ -33,12 +33,13 @@ struct GateLosses {
 
 // What the gate decided for a batch.
 struct GateChoice {
-  // [T, K], int64, contiguous.
+  // [T, K], int64, contiguous; kDropped where the expert had no room.
   torch::Tensor experts;
   // [T, K]: softmax over the chosen logits.
   torch::Tensor weights;
-  // [E]: tokens per expert.
+  // [E]: tokens per expert, without those that were dropped.
   std::vector<int64_t> counts;
+  int64_t dropped = 0;
   GateLosses losses;
 };
 
@@ -52,6 +53,8 @@ class GateImpl : public torch::nn::Module {
     int64_t hidden = 0;
     int64_t experts = 0;
     int64_t top_k = 1;
+    // Of each expert for this worker's tokens (ExpertCapacity); 0: no bound.
+    double capacity_factor = 0;
     uint64_t seed = 1;
   };
 
@@ -65,6 +68,7 @@ class GateImpl : public torch::nn::Module {
 
  private:
   std::vector<int64_t> Count(const torch::Tensor& experts) const;
+  void Drop(GateChoice& choice) const;
 
   const Options options_;
   Router router_;

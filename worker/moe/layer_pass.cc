@@ -18,6 +18,13 @@ void LayerContext::Check(const absl::Status& status) const {
   TORCH_CHECK(false, "MoE layer ", layer.value(), ": ", status.ToString());
 }
 
+torch::Tensor LayerPass::Routes::ToChoices(const torch::Tensor& rows) const {
+  const bool dropped = row_of_choice.size(0) > rows.size(0);
+  const torch::Tensor all =
+      dropped ? torch::cat({rows, rows.new_zeros({1, rows.size(1)})}) : rows;
+  return all.index_select(0, row_of_choice);
+}
+
 LayerPass::LayerPass(std::shared_ptr<LayerContext> context, Routes routes,
                      TokenExchange exchange,
                      std::unique_ptr<LendExecutor> lends,

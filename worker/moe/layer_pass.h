@@ -47,13 +47,16 @@ struct LayerContext {
 class LayerPass : public torch::CustomClassHolder {
  public:
   struct Routes {
-    // [T * K] each, int64; see SendOrder.
+    // Int64; see SendOrder.
     torch::Tensor row_of_choice;
     torch::Tensor choice_of_row;
     int64_t top_k = 1;
     PlanId plan;
     // Whether any worker lends in this pass.
     bool lends_anywhere = false;
+
+    // [T * K, H] of rows in send order; zeros for dropped choices.
+    torch::Tensor ToChoices(const torch::Tensor& rows) const;
   };
 
   // The context must not be null, nor `lends`.

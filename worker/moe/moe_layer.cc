@@ -38,6 +38,7 @@ GateImpl::Options GateOptions(const MoeLayerOptions& options) {
           .hidden = options.hidden,
           .experts = options.experts,
           .top_k = options.top_k,
+          .capacity_factor = options.capacity_factor,
           .seed = options.seed};
 }
 
@@ -49,6 +50,9 @@ void CheckOptions(const MoeLayerOptions& options) {
   TORCH_CHECK(options.top_k > 0 && options.top_k <= options.experts,
               "MoE layer ", options.layer.value(), ": top_k ", options.top_k,
               " of ", options.experts, " experts");
+  TORCH_CHECK(options.capacity_factor >= 0, "MoE layer ", options.layer.value(),
+              ": capacity factor ", options.capacity_factor,
+              "; 0 or more is right");
 }
 
 bool IsMove(const Lend& lend, const std::vector<Move>& moves) {
@@ -160,6 +164,7 @@ c10::intrusive_ptr<LayerPass> MoeLayerImpl::Impl::Plan(
                           static_cast<size_t>(choice.experts.numel()));
   const SendOrder order = OrderRows(ids, routing->split, me);
   CountTransfers(*routing, me, *times_);
+  times_->tokens_dropped = choice.dropped;
   KeepMoves(routing->moves);
   return c10::make_intrusive<LayerPass>(
       context_,

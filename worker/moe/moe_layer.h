@@ -32,6 +32,10 @@ struct MoeLayerOptions {
   bool gated = false;
   int64_t experts = 8;
   int64_t top_k = 2;
+  // How much of a worker's tokens an expert takes, as a multiple of an even
+  // share; what is over it is dropped: the expert adds nothing to the token. 0:
+  // no token is dropped.
+  double capacity_factor = 0;
   // Of the parameters' first values, which depend on layer and expert, not on
   // where the expert lives.
   uint64_t seed = 1;

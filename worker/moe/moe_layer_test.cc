@@ -22,8 +22,10 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-// The layer in plain Torch, on one worker that has all experts.
-torch::Tensor Dense(const MoeLayer& layer, const torch::Tensor& hidden) {
+// The layer in plain Torch, on one worker that has all experts, each of which
+// takes `capacity` tokens, first choices first.
+torch::Tensor Dense(const MoeLayer& layer, const torch::Tensor& hidden,
+                    int64_t capacity = 1000) {
   const auto parameters = layer->named_parameters();
   const torch::Tensor logits = hidden.matmul(parameters["gate.weight"].t());
   const auto [scores, ids] = logits.topk(2, -1);
@@ -38,8 +40,13 @@ torch::Tensor Dense(const MoeLayer& layer, const torch::Tensor& hidden) {
                           : torch::silu(z.slice(1, 0, kFfn)) * z.slice(1, kFfn);
     const torch::Tensor outer =
         torch::linear(inner, parameters[name + "w2"], parameters[name + "b2"]);
-    const torch::Tensor weight =
-        (weights * (ids == expert).to(torch::kFloat)).sum(-1, true);
+    // In the order of [K, T].
+    const torch::Tensor chosen = (ids == expert).to(torch::kLong).t();
+    const torch::Tensor before =
+        chosen.flatten().cumsum(0).view(chosen.sizes()) - chosen;
+    const torch::Tensor kept =
+        (chosen * (before < capacity)).t().to(torch::kFloat);
+    const torch::Tensor weight = (weights * kept).sum(-1, true);
     out = out + weight * outer;
   }
   return out;
@@ -81,6 +88,30 @@ TEST(MoeLayerTest, AgreesWithADenseLayerInPlainTorch) {
       EXPECT_EQ(actual.at("experts.0.w1").size(0), gated ? 2 * kFfn : kFfn);
     });
   }
+}
+
+TEST(MoeLayerTest, WhatIsOverTheCapacityAddsNothingAndIsCounted) {
+  RunWorkers(SmallGroup(1, nullptr), [](LendingAgent& agent) {
+    MoeLayerOptions options = SmallLayer();
+    options.capacity_factor = 0.7;
+    MoeLayer layer(options, agent);
+    // 0.7 * 30 * 2 / 4 tokens each.
+    constexpr int64_t kCapacity = 11;
+
+    const torch::Tensor input = Input(0);
+    const TrainingRecord actual =
+        Gradients(layer, input, layer->forward(input));
+    const torch::Tensor same_input = Input(0);
+    const TrainingRecord expected =
+        Gradients(layer, same_input, Dense(layer, same_input, kCapacity));
+
+    for (const auto& [name, tensor] : expected) {
+      EXPECT_TRUE(torch::allclose(actual.at(name), tensor, 1e-5, 1e-5)) << name;
+    }
+    const MoeLayerTimes& times = layer->last_times();
+    EXPECT_GE(times.tokens_dropped, 60 - 4 * kCapacity);
+    EXPECT_EQ(times.tokens_computed + times.tokens_dropped, 60);
+  });
 }
 
 // Sums the expert gradients of `workers` workers that share 60 tokens.

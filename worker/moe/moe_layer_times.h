@@ -27,6 +27,8 @@ struct MoeLayerTimes {
   // of the layer: those of the transport, and whatever else runs.
   absl::Duration other_threads_cpu;
   int64_t tokens_computed = 0;
+  // Choices of this worker's tokens for which their expert had no room.
+  int64_t tokens_dropped = 0;
   // Lends of which this worker was one end, without those of moves.
   int64_t lends = 0;
   // Of those, the ones whose borrower computed only a part of the tokens.

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "worker/moe/capacity.h"
+
 namespace balancemoe::worker {
 namespace {
 
@@ -66,9 +68,14 @@ SendOrder OrderRows(absl::Span<const int64_t> expert_of_choice,
     run_of_expert[runs[i].expert.index()] = i;
   }
   SendOrder order;
-  order.row_of_choice.resize(expert_of_choice.size());
-  order.choice_of_row.resize(expert_of_choice.size());
+  const auto dropped = static_cast<size_t>(
+      std::count(expert_of_choice.begin(), expert_of_choice.end(), kDropped));
+  const size_t rows = expert_of_choice.size() - dropped;
+  order.row_of_choice.assign(expert_of_choice.size(),
+                             static_cast<int64_t>(rows));
+  order.choice_of_row.resize(rows);
   for (size_t choice = 0; choice < expert_of_choice.size(); ++choice) {
+    if (expert_of_choice[choice] == kDropped) continue;
     size_t& at = run_of_expert[static_cast<size_t>(expert_of_choice[choice])];
     if (runs[at].left == 0) ++at;
     --runs[at].left;

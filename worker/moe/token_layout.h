@@ -18,13 +18,14 @@ namespace balancemoe::worker {
 // several workers compute an expert's tokens, the first choices go to the
 // lowest rank.
 struct SendOrder {
-  // [T * K] each, inverse of each other.
+  // [T * K]; of a dropped choice the number of rows.
   std::vector<int64_t> row_of_choice;
+  // [rows]
   std::vector<int64_t> choice_of_row;
 };
 
 // `expert_of_choice`, [T * K], must hold as many choices of each expert as
-// `split` has tokens that worker `me` routed to it.
+// `split` has tokens that worker `me` routed to it, and else kDropped.
 SendOrder OrderRows(absl::Span<const int64_t> expert_of_choice,
                     const TokenSplit& split, WorkerRank me);
 

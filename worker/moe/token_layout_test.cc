@@ -36,6 +36,16 @@ TEST(TokenLayoutTest, RowsAreOrderedByWorkerThenExpertThenChoice) {
   EXPECT_THAT(order.row_of_choice, ElementsAre(2, 0, 3, 4, 1));
 }
 
+TEST(TokenLayoutTest, DroppedChoicesHaveNoRow) {
+  const TokenSplit split = SplitOf({1, 2, 0, 0}, {kW0, kW1}, {});
+
+  const SendOrder order =
+      OrderRows(std::vector<int64_t>{1, -1, 0, -1, 1}, split, kW0);
+
+  EXPECT_THAT(order.choice_of_row, ElementsAre(2, 0, 4));
+  EXPECT_THAT(order.row_of_choice, ElementsAre(1, 3, 0, 3, 2));
+}
+
 TEST(TokenLayoutTest, FirstChoicesOfASplitExpertGoToTheLowestRank) {
   // Worker 1 computes two of the three tokens that worker 0 routed to expert 1.
   const TokenSplit split =

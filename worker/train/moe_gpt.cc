@@ -79,6 +79,7 @@ MoeGptImpl::MoeGptImpl(const MoeGptOptions& options, Agent& agent) {
     moe.gated = options.gated;
     moe.experts = options.experts;
     moe.top_k = options.top_k;
+    moe.capacity_factor = options.capacity_factor;
     moe.seed = options.seed;
     moe.moments = options.moments;
     moe.pace = options.pace;

@@ -33,6 +33,8 @@ struct MoeGptOptions {
   int64_t heads = 4;
   int64_t experts = 8;
   int64_t top_k = 2;
+  // As in MoeLayerOptions.
+  double capacity_factor = 0;
   uint64_t seed = 1;
   // As MoeLayerOptions::moments.
   int32_t moments = 0;

@@ -25,7 +25,9 @@ struct LayerFigures {
   double transport_cpu_us = 0;
   // Assignments that this worker computed.
   int64_t tokens_computed = 0;
-  // Of those, the ones of borrowed experts.
+  // Of this worker's tokens, those that nobody computed: no room.
+  int64_t tokens_dropped = 0;
+  // Of those computed, the ones of borrowed experts.
   int64_t tokens_borrowed = 0;
   // Lends of which this worker was one end, and those of them whose borrower
   // computed only a part of the tokens.

@@ -49,6 +49,12 @@ void AddModelFlags(CLI::App& app, TrainOptions& options) {
   add("--heads", options.heads, "Attention heads; divides --hidden");
   add("--experts", options.experts, "Experts per layer");
   add("--top-k", options.top_k, "Experts per token");
+  app.add_option("--capacity-factor", options.capacity_factor,
+                 "Drop what an expert gets of a worker's tokens over this "
+                 "multiple of an even share; 0: drop nothing")
+      ->check(CLI::Range(0.0, 1e6))
+      ->capture_default_str()
+      ->group("Model");
   app.add_option("--aux-loss", options.aux_loss,
                  "Weight of the gate's load-balancing loss")
       ->check(CLI::Range(0.0, 1e6))

@@ -30,6 +30,8 @@ struct TrainOptions {
   // Per layer.
   int32_t experts = 8;
   int32_t top_k = 2;
+  // Of each expert for a worker's tokens; 0: none is dropped.
+  double capacity_factor = 0;
   // Weight of the load-balancing loss.
   double aux_loss = 0;
   // Weight of the gate's z-loss.

@@ -247,6 +247,7 @@ void AddTransfers(absl::Span<const StepRecord> steps, Json& report) {
       sums.lends_in_part += layer.lends_in_part;
       sums.tokens_computed += layer.tokens_computed;
       sums.tokens_borrowed += layer.tokens_borrowed;
+      sums.tokens_dropped += layer.tokens_dropped;
       sums.transfer_bytes += layer.transfer_bytes;
     }
     plans.plans_used += step.workers[0].plans_used;
@@ -264,10 +265,14 @@ void AddTransfers(absl::Span<const StepRecord> steps, Json& report) {
   report["lends"] = lends;
   // Both ends count each.
   report["lends_in_part"] = sums.lends_in_part / 2;
+  const auto share = [](int64_t part, int64_t whole) {
+    return whole == 0 ? 0.0
+                      : static_cast<double>(part) / static_cast<double>(whole);
+  };
   report["borrowed_token_share"] =
-      sums.tokens_computed == 0 ? 0.0
-                                : static_cast<double>(sums.tokens_borrowed) /
-                                      static_cast<double>(sums.tokens_computed);
+      share(sums.tokens_borrowed, sums.tokens_computed);
+  report["dropped_token_share"] =
+      share(sums.tokens_dropped, sums.tokens_computed + sums.tokens_dropped);
   report["transfer_bytes"] = sums.transfer_bytes + plans.move_bytes;
   report["plans"] = {{"used", plans.plans_used},
                      {"none", plans.plans_none},

@@ -76,6 +76,7 @@ TEST(TrainReportTest, HasEveryKeyOfTheContract) {
                           "lends",
                           "lends_in_part",
                           "borrowed_token_share",
+                          "dropped_token_share",
                           "transfer_bytes",
                           "plans",
                           "predicted_over_measured",
@@ -121,12 +122,14 @@ TEST(TrainReportTest, PartsOfExpertsAreToldFromWholeOnes) {
     step.layers[end].lends_in_part = 1;
   }
   step.layers[2].tokens_borrowed = 9;
+  step.layers[3].tokens_dropped = 20;
 
   const auto report = Report({step}, 0);
 
   EXPECT_EQ(report["lends"], 2);
   EXPECT_EQ(report["lends_in_part"], 1);
   EXPECT_DOUBLE_EQ(report["borrowed_token_share"], 9.0 / 60);
+  EXPECT_DOUBLE_EQ(report["dropped_token_share"], 20.0 / 80);
 }
 
 TEST(TrainReportTest, ForecastIsComparedWithThePlannedLayersAlone) {

@@ -29,6 +29,7 @@ MoeGptOptions ModelOf(const TrainOptions& options,
   model.heads = options.heads;
   model.experts = options.experts;
   model.top_k = options.top_k;
+  model.capacity_factor = options.capacity_factor;
   model.seed = options.seed;
   model.moments = kAdamMoments;
   if (pacing.has_value()) {
@@ -86,6 +87,7 @@ LayerFigures FiguresOf(const MoeLayerTimes& times) {
   figures.predicted_us = times.predicted_us;
   figures.transport_cpu_us = us(times.other_threads_cpu);
   figures.tokens_computed = times.tokens_computed;
+  figures.tokens_dropped = times.tokens_dropped;
   figures.tokens_borrowed = times.tokens_borrowed;
   figures.lends = times.lends;
   figures.lends_in_part = times.lends_in_part;

@@ -24,14 +24,16 @@ class Trainer {
         rank_(agent.transport().rank().value()) {
     result_.tokens_computed.resize(static_cast<size_t>(options.workers));
     for (int32_t layer = 0; layer < options.layers; ++layer) {
-      layers_.push_back(MoeLayer(MoeLayerOptions{.layer = LayerId(layer),
-                                                 .hidden = options.hidden,
-                                                 .ffn = options.ffn,
-                                                 .gated = options.gated,
-                                                 .experts = options.experts,
-                                                 .top_k = options.top_k,
-                                                 .seed = options.seed},
-                                 agent));
+      layers_.push_back(
+          MoeLayer(MoeLayerOptions{.layer = LayerId(layer),
+                                   .hidden = options.hidden,
+                                   .ffn = options.ffn,
+                                   .gated = options.gated,
+                                   .experts = options.experts,
+                                   .top_k = options.top_k,
+                                   .capacity_factor = options.capacity_factor,
+                                   .seed = options.seed},
+                   agent));
       if (options.router) layers_.back()->SetRouter(options.router);
       for (auto& item : layers_.back()->named_parameters()) {
         // Gates are not summed up here, so each worker's is its own.

@@ -23,6 +23,7 @@ struct TrainingOptions {
   bool gated = false;
   int64_t experts = 4;
   int64_t top_k = 2;
+  double capacity_factor = 0;
   // Tokens of each worker, [W].
   std::vector<int64_t> tokens = {};
   int64_t steps = 1;

@@ -35,7 +35,7 @@ balancemoe_library(
   PRIVATE_DEPS balancemoe::transport_loopback
   TORCH)
 
-foreach(name job_checkpoints trainer)
+foreach(name job_checkpoints loss_curve trainer)
   balancemoe_test(
     ${name}_test.cc
     DEPS balancemoe::loopback_job balancemoe::test_fixtures

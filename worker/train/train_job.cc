@@ -42,6 +42,8 @@ absl::StatusOr<int64_t> Largest(int64_t mine, Transport& transport) {
 // What the steps of a run came to.
 struct StepsTaken {
   int64_t first_step = 0;
+  int64_t count = 0;
+  // Of rank 0, which writes the report; others would only fill their memory.
   std::vector<StepRecord> steps;
   std::optional<double> energy_j;
 };
@@ -68,7 +70,8 @@ absl::StatusOr<StepsTaken> TakeSteps(const TrainOptions& options,
   EnergyMeter energy;
   for (int64_t step = taken.first_step; step < options.steps; ++step) {
     BMOE_ASSIGN_OR_RETURN(const StepRecord record, trainer.Step(step, step));
-    taken.steps.push_back(record);
+    ++taken.count;
+    if (first) taken.steps.push_back(record);
     taken.energy_j = energy.Joules();
     if (first) {
       bar.Update(step + 1, {.loss = record.loss,
@@ -88,7 +91,7 @@ absl::StatusOr<RunSummary> Summarise(const StepsTaken& taken, Trainer& trainer,
   summary.policy = choice.front();
   summary.mode = choice.back();
   summary.workers = agent.transport().world_size();
-  summary.warmup_steps = WarmupSteps(static_cast<int64_t>(taken.steps.size()));
+  summary.warmup_steps = WarmupSteps(taken.count);
   if (taken.first_step > 0) summary.resumed_from_step = taken.first_step;
   summary.energy_j = taken.energy_j;
   BMOE_ASSIGN_OR_RETURN(const Trainer::Digests digests, trainer.StateDigests());

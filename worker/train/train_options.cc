@@ -28,6 +28,13 @@ void AddDataFlags(CLI::App& app, TrainOptions& options) {
       ->check(CLI::Range(int64_t{1}, kMany))
       ->capture_default_str()
       ->group("Data");
+  app.add_option("--rotate-batch", options.rotate_batch,
+                 "Begin each worker's batch with this sequence of it: the same "
+                 "training in another order, to see how far rounding alone "
+                 "takes it")
+      ->check(CLI::Range(int64_t{0}, kMany))
+      ->capture_default_str()
+      ->group("Data");
   app.add_option("--seed", options.seed,
                  "Of parameters, batches and seeded routing")
       ->capture_default_str()

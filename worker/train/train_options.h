@@ -20,6 +20,8 @@ struct TrainOptions {
   // Sequences per worker and step, and tokens per sequence.
   int64_t batch = 16;
   int64_t seq = 128;
+  // The sequence of a batch that comes first; those before it come last.
+  int64_t rotate_batch = 0;
 
   int32_t layers = 2;
   int64_t hidden = 256;

@@ -152,8 +152,9 @@ torch::Tensor Trainer::Batch(int64_t batch) const {
   int64_t* out = bytes.mutable_data_ptr<int64_t>();
   const int64_t first = agent_.transport().rank().value() * options_.batch;
   for (int64_t i = 0; i < options_.batch; ++i) {
+    const int64_t row = (i + options_.rotate_batch) % options_.batch;
     for (const char byte :
-         inputs_.corpus.Sequence(options_.seed, batch, first + i)) {
+         inputs_.corpus.Sequence(options_.seed, batch, first + row)) {
       *out++ = static_cast<unsigned char>(byte);
     }
   }

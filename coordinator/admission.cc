@@ -70,6 +70,11 @@ absl::Status CheckSizes(const v1::RegisterRequest& request,
         absl::StrCat("spare_slots: ", request.spare_slots(), " for ",
                      request.experts(), " experts"));
   }
+  if (request.node() < 0 || request.node() >= request.world_size()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "node: ", request.node(), "; ", request.world_size(),
+        " workers are on nodes from 0 to ", request.world_size() - 1));
+  }
   return absl::OkStatus();
 }
 
@@ -113,6 +118,7 @@ absl::StatusOr<Registration> DecodeRegistration(
                                 .experts = request.experts(),
                                 .expert_bytes = request.expert_bytes()},
                       .spare_slots = request.spare_slots(),
+                      .node = request.node(),
                       .incarnation = Incarnation(request.worker_incarnation()),
                       .generation = Generation(request.generation()),
                       .placement = std::move(placement),

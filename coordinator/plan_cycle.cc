@@ -216,7 +216,8 @@ void PlanCycle::TakeProgress(Iteration iteration) {
 
 void PlanCycle::Admit(const Registration& registration, bool new_process) {
   if (new_process) {
-    planner_.SetWorker(registration.rank, registration.spare_slots);
+    planner_.SetWorker(registration.rank, registration.spare_slots,
+                       registration.node);
   }
   planner_.SetPlacement(registration.placement);
 }

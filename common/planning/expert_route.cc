@@ -4,7 +4,7 @@
 #include <cmath>
 #include <cstddef>
 
-#include "common/planning/transfer_route.h"
+#include "common/planning/lanes.h"
 
 namespace balancemoe {
 namespace {
@@ -12,12 +12,12 @@ namespace {
 // Beyond that, waking up for a part costs more than it hides.
 constexpr double kMostParts = 32;
 
-// Of a chain over `hops`: where the time of ChooseRoute is least.
-int32_t BestParts(const CostModel& cost, double hops) {
+// Of a chain over `hops` with this slowest link: where the time of ChooseRoute
+// is least.
+int32_t BestParts(const CostModel& cost, const Link& slowest, double hops) {
   const double whole_us =
-      static_cast<double>(cost.expert_bytes) * cost.intra_node.us_per_byte;
-  const double best =
-      std::sqrt((hops - 1) * whole_us / cost.intra_node.latency_us);
+      static_cast<double>(cost.expert_bytes) * slowest.us_per_byte;
+  const double best = std::sqrt((hops - 1) * whole_us / slowest.latency_us);
   // Without latency, infinity.
   return static_cast<int32_t>(std::lround(std::clamp(best, 1.0, kMostParts)));
 }
@@ -30,17 +30,18 @@ ExpertRoute Star(WorkerRank home, absl::Span<const WorkerRank> borrowers) {
   return route;
 }
 
-// Along the ranks, as the timing rule lays it.
-ExpertRoute Chain(WorkerRank home, std::vector<WorkerRank> borrowers,
+// As the timing rule lays it.
+ExpertRoute Chain(absl::Span<const Lanes::Hop> hops, const Lanes& lanes,
                   const CostModel& cost) {
-  std::sort(borrowers.begin(), borrowers.end());
   ExpertRoute route;
-  route.parts = BestParts(cost, static_cast<double>(borrowers.size()));
-  WorkerRank last = home;
-  for (const WorkerRank borrower : borrowers) {
-    route.hops.push_back({last, borrower});
-    last = borrower;
+  LinkClass slowest = LinkClass::kIntraNode;
+  for (const Lanes::Hop& hop : hops) {
+    slowest = std::max(slowest, lanes.ClassBetween(hop.from, hop.to));
+    route.hops.push_back({WorkerRank(static_cast<int32_t>(hop.from)),
+                          WorkerRank(static_cast<int32_t>(hop.to))});
   }
+  route.parts =
+      BestParts(cost, cost.link(slowest), static_cast<double>(hops.size()));
   return route;
 }
 
@@ -81,14 +82,23 @@ ExpertRoute RouteOf(const RouteRule& rule, WorkerRank home,
   if (rule.fan_out == FanOut::kOneByOne || borrowers.size() == 1) {
     return Star(home, borrowers);
   }
-  const Route route =
-      ChooseRoute(rule.cost, static_cast<double>(rule.cost.expert_bytes),
-                  {.near = static_cast<int32_t>(borrowers.size())});
+  std::vector<size_t> others;
+  size_t workers = home.index() + 1;
+  for (const WorkerRank borrower : borrowers) {
+    others.push_back(borrower.index());
+    workers = std::max(workers, borrower.index() + 1);
+  }
+  std::vector<int32_t> nodes = rule.node_of_worker;
+  if (nodes.empty()) nodes.resize(workers);
+  Lanes lanes;
+  lanes.Begin(rule.cost, nodes, 0);
+  const Route route = lanes.RouteTo(
+      home.index(), others, static_cast<double>(rule.cost.expert_bytes));
   switch (route.kind) {
     case RouteKind::kApart:
       return Star(home, borrowers);
     case RouteKind::kRelay:
-      return Chain(home, {borrowers.begin(), borrowers.end()}, rule.cost);
+      return Chain(lanes.LayChain(home.index(), others), lanes, rule.cost);
     case RouteKind::kTree:
       return Tree(home, borrowers);
   }

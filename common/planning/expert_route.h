@@ -16,6 +16,8 @@ namespace balancemoe {
 struct RouteRule {
   CostModel cost = {};
   FanOut fan_out = FanOut::kOneByOne;
+  // [W]; empty: all on one.
+  std::vector<int32_t> node_of_worker = {};
 
   bool operator==(const RouteRule&) const = default;
 };
@@ -46,7 +48,7 @@ struct ExpertRoute {
 };
 
 // The route from `home` to all `borrowers`, none of which is home or named
-// twice. All workers count as one node.
+// twice.
 ExpertRoute RouteOf(const RouteRule& rule, WorkerRank home,
                     absl::Span<const WorkerRank> borrowers);
 

@@ -52,6 +52,21 @@ TEST(ExpertRouteTest, ManyBytesGoAlongAChainInPartsOfTheBestSize) {
   EXPECT_EQ(route.parts, 10);
 }
 
+TEST(ExpertRouteTest, AChainGoesThroughHomesNodeFirstAndCutsForTheSlowLink) {
+  RouteRule rule = CheapestWith(1);
+  rule.cost.inter_node = {.latency_us = 40, .us_per_byte = 10};
+  rule.node_of_worker = {0, 1, 0, 1, 0};
+
+  // sqrt((4 - 1) * 10000 / 40) = 27.4
+  const ExpertRoute route =
+      RouteOf(rule, W(2), {W(3), W(4), W(1), W(0)});
+
+  EXPECT_THAT(route.hops,
+              ElementsAre(RouteHop{W(2), W(0)}, RouteHop{W(0), W(4)},
+                          RouteHop{W(4), W(1)}, RouteHop{W(1), W(3)}));
+  EXPECT_EQ(route.parts, 27);
+}
+
 TEST(ExpertRouteTest, PartsAreBoundedWhereLatencyIsNothing) {
   EXPECT_EQ(RouteOf(CheapestWith(0), W(0), {W(1), W(2)}).parts, 32);
 }

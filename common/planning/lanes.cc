@@ -60,9 +60,8 @@ Route Lanes::RouteTo(size_t home, absl::Span<const size_t> others,
   return ChooseRoute(cost_, bytes, ShapeOf(home, others));
 }
 
-// Home's node first, then one node after the other, so that the chain crosses
-// between nodes as seldom as can be.
-void Lanes::LayChain(size_t home, absl::Span<const size_t> others) {
+absl::Span<const Lanes::Hop> Lanes::LayChain(size_t home,
+                                             absl::Span<const size_t> others) {
   hops_.clear();
   for (const bool near : {true, false}) {
     for (const size_t other : others) {
@@ -83,6 +82,7 @@ void Lanes::LayChain(size_t home, absl::Span<const size_t> others) {
     hop.from = last;
     last = hop.to;
   }
+  return hops_;
 }
 
 // The lanes that a tree surely holds: home sends in every round.
@@ -103,8 +103,11 @@ void Lanes::Send(Direction direction, const Route& route, size_t home,
     }
     return;
   }
-  route.kind == RouteKind::kRelay ? LayChain(home, others)
-                                  : LayStar(home, others);
+  if (route.kind == RouteKind::kRelay) {
+    LayChain(home, others);
+  } else {
+    LayStar(home, others);
+  }
   std::fill(arrivals_us.begin(), arrivals_us.end(),
             Occupy(direction, earliest_us, route.duration_us, bytes));
 }

@@ -43,6 +43,15 @@ class Lanes {
   // Marks transfers that began in the pass before and are still under way.
   void Continue(size_t from, size_t to, double begin_us, double end_us);
 
+  struct Hop {
+    size_t from = 0;
+    size_t to = 0;
+  };
+  // The chain of a relay from `home`: home's node first, then one node after the
+  // other, so that it crosses between nodes as seldom as can be. Valid until the
+  // next call.
+  absl::Span<const Hop> LayChain(size_t home, absl::Span<const size_t> others);
+
   const BusySpans& busy(size_t worker) const { return workers_[worker].busy; }
   // Processor time that the worker's transfers take from its compute.
   double host_us(size_t worker) const { return workers_[worker].host_us; }
@@ -59,13 +68,8 @@ class Lanes {
     BusySpans busy;
     double host_us = 0;
   };
-  struct Hop {
-    size_t from = 0;
-    size_t to = 0;
-  };
 
   RouteShape ShapeOf(size_t home, absl::Span<const size_t> others) const;
-  void LayChain(size_t home, absl::Span<const size_t> others);
   void LayStar(size_t home, absl::Span<const size_t> others);
   double Occupy(Direction direction, double earliest_us, double duration_us,
                 double bytes);

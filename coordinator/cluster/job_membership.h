@@ -37,6 +37,8 @@ struct Registration {
   WorkerRank rank;
   JobShape shape;
   int32_t spare_slots = 0;
+  // Of a cluster, below the world size.
+  int32_t node = 0;
   Incarnation incarnation;
   // Of the group that the worker is in; 0: none yet.
   Generation generation;

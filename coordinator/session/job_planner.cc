@@ -23,10 +23,12 @@ JobPlanner::JobPlanner(const JobShape& shape, JobEpoch epoch)
       placement_(
           FirstPlacement(shape.layers, shape.world_size, shape.experts)) {
   snapshot_.spare_slots.resize(static_cast<size_t>(shape.world_size));
+  snapshot_.node_of_worker.resize(static_cast<size_t>(shape.world_size));
 }
 
-void JobPlanner::SetWorker(WorkerRank rank, int32_t spare_slots) {
+void JobPlanner::SetWorker(WorkerRank rank, int32_t spare_slots, int32_t node) {
   snapshot_.spare_slots[rank.index()] = spare_slots;
+  snapshot_.node_of_worker[rank.index()] = node;
   cost_models_[rank.index()].reset();
   mean_cost_model_.reset();
 }

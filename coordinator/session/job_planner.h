@@ -48,7 +48,7 @@ class JobPlanner {
   JobPlanner(const JobShape& shape, JobEpoch epoch);
 
   // A process took `rank`: its cost model is not known yet.
-  void SetWorker(WorkerRank rank, int32_t spare_slots);
+  void SetWorker(WorkerRank rank, int32_t spare_slots, int32_t node);
   // Where the experts live from now on; of an older version than what is known,
   // it is ignored. `placement` must be valid.
   void SetPlacement(JobPlacement placement);

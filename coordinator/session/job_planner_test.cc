@@ -41,7 +41,7 @@ CompleteGather Skewed() {
 class JobPlannerTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    for (const int32_t rank : {0, 1}) planner_.SetWorker(WorkerRank(rank), 2);
+    for (const int32_t rank : {0, 1}) planner_.SetWorker(WorkerRank(rank), 2, 0);
   }
 
   JobPlanner planner_{kShape, JobEpoch(7)};
@@ -144,7 +144,7 @@ TEST_F(JobPlannerTest, PlanIdsRise) {
 TEST_F(JobPlannerTest, ReplacedWorkerMustMeasureAgain) {
   planner_.SetCostModel(WorkerRank(0), Model(1));
   planner_.SetCostModel(WorkerRank(1), Model(1));
-  planner_.SetWorker(WorkerRank(1), 2);
+  planner_.SetWorker(WorkerRank(1), 2, 0);
 
   const PlannedLayer planned =
       planner_.Decide(kPairwise, Generation(1), Skewed());

@@ -37,6 +37,9 @@ struct AgentOptions {
   int64_t expert_bytes = 0;
   // Experts that this worker can borrow at a time, per layer.
   int32_t spare_slots = 4;
+  // Of this worker, from 0 on: workers of one node share fast links. Below the
+  // world size.
+  int32_t node = 0;
   // Whether the job calls EndStep at the end of each step and does what it says
   // (StepTransfers in worker/moe): then plans may be made ahead and move
   // experts.

@@ -152,6 +152,10 @@ absl::Status ValidateAgentOptions(const AgentOptions& options) {
   if (options.spare_slots < 0) {
     return Wrong("spare_slots", absl::StrCat(options.spare_slots), ">= 0");
   }
+  if (options.node < 0 || options.node >= options.world_size) {
+    return Wrong("node", absl::StrCat(options.node),
+                 absl::StrCat("0 to ", options.world_size - 1));
+  }
   if (!options.transport) {
     return Wrong("transport", "empty", "a factory, such as that of Gloo");
   }

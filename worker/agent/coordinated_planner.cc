@@ -80,7 +80,8 @@ absl::Status CoordinatedPlanner::FormGroupOfSession(const SessionInfo& session,
                             {.layers = options_.layers,
                              .experts_per_layer = options_.experts_per_layer,
                              .expert_bytes = options_.expert_bytes},
-                            options_.spare_slots, kExtraWords));
+                            {options_.spare_slots, options_.node},
+                            kExtraWords));
   client_.GroupFormed(generation);
   inbox_.GroupFormed(generation);
   return absl::OkStatus();
@@ -145,7 +146,7 @@ LayerRouting CoordinatedPlanner::RouteByPlanInForce(LayerId layer,
   const absl::Time gathered = clock_.Now();
   LayerRouting routing =
       RouteLayerAhead(std::move(tokens), in_force_.homes(layer),
-                      *in_force_.usable(), layer, exchange_->spare_slots());
+                      *in_force_.usable(), layer, exchange_->group());
   counters_.plan_wait += clock_.Now() - gathered;
   LayerOutcome& outcome = outcomes_[layer.index()].emplace();
   outcome.iteration = iteration_;

@@ -41,7 +41,7 @@ class CoordinatedPlanner {
   absl::StatusOr<std::vector<LayerMoves>> EndStep();
   void CommitMoves(const std::vector<LayerMoves>& moves);
   RoutedLends PlannedLends(LayerId layer) const {
-    return in_force_.PlannedLends(layer);
+    return in_force_.PlannedLends(layer, exchange_->group());
   }
   void ReportOutcome(LayerId layer, const LayerTimes& times);
   const std::string& policy() const { return policy_; }
@@ -62,7 +62,7 @@ class CoordinatedPlanner {
   LayerRouting Route(LayerId layer, LoadMatrix tokens,
                      const Plan& plan = {}) const {
     return RouteLayer(std::move(tokens), in_force_.homes(layer), plan.decision,
-                      plan.cost);
+                      plan.cost, exchange_->group());
   }
   absl::StatusOr<LayerRouting> PlanInline(LayerId layer, LoadMatrix tokens,
                                           absl::Time begin);

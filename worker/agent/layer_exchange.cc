@@ -25,16 +25,17 @@ absl::Span<std::byte> AsWritableBytes(std::vector<T>& values) {
           values.size() * sizeof(T)};
 }
 
-absl::Status CheckShape(const GroupShape& shape, int32_t spare_slots) {
+absl::Status CheckShape(const GroupShape& shape, const WorkerFacts& mine) {
   if (shape.layers < 1 || shape.experts_per_layer < 1) {
     return absl::InvalidArgumentError(absl::StrCat(
         "agent: ", shape.layers, " layers of ", shape.experts_per_layer,
         " experts; at least one of each"));
   }
-  if (shape.expert_bytes < 0 || spare_slots < 0) {
+  if (shape.expert_bytes < 0 || mine.spare_slots < 0 || mine.node < 0) {
     return absl::InvalidArgumentError(
-        absl::StrCat("agent: ", shape.expert_bytes, " expert bytes and ",
-                     spare_slots, " spare slots; neither may be negative"));
+        absl::StrCat("agent: ", shape.expert_bytes, " expert bytes, ",
+                     mine.spare_slots, " spare slots and node ", mine.node,
+                     "; none may be negative"));
   }
   return absl::OkStatus();
 }
@@ -53,17 +54,18 @@ LayerExchange::LayerExchange(Transport& transport, const GroupShape& shape,
 
 absl::StatusOr<LayerExchange> LayerExchange::Create(Transport& transport,
                                                     const GroupShape& shape,
-                                                    int32_t spare_slots,
+                                                    const WorkerFacts& mine,
                                                     int32_t extra_words) {
-  BMOE_RETURN_IF_ERROR(CheckShape(shape, spare_slots));
+  BMOE_RETURN_IF_ERROR(CheckShape(shape, mine));
   LayerExchange exchange(transport, shape, extra_words);
-  BMOE_RETURN_IF_ERROR(exchange.GatherShapes(spare_slots));
+  BMOE_RETURN_IF_ERROR(exchange.GatherShapes(mine));
   return exchange;
 }
 
-absl::Status LayerExchange::GatherShapes(int32_t spare_slots) {
+absl::Status LayerExchange::GatherShapes(const WorkerFacts& facts) {
   const std::vector<int64_t> mine = {shape_.layers, shape_.experts_per_layer,
-                                     shape_.expert_bytes, spare_slots};
+                                     shape_.expert_bytes, facts.spare_slots,
+                                     facts.node};
   const auto world_size = static_cast<size_t>(transport_->world_size());
   std::vector<int64_t> all(mine.size() * world_size);
   BMOE_RETURN_IF_ERROR(transport_->AllGather(AsBytes(absl::MakeConstSpan(mine)),
@@ -77,7 +79,8 @@ absl::Status LayerExchange::GatherShapes(int32_t spare_slots) {
                        " bytes, this worker (", transport_->rank().value(),
                        ") ", mine[0], " of ", mine[1], " of ", mine[2]));
     }
-    spare_slots_.push_back(static_cast<int32_t>(theirs[3]));
+    group_.spare_slots.push_back(static_cast<int32_t>(theirs[3]));
+    group_.node_of_worker.push_back(static_cast<int32_t>(theirs[4]));
   }
   return absl::OkStatus();
 }

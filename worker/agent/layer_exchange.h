@@ -10,6 +10,7 @@
 #include "common/ids.h"
 #include "common/planning/load_matrix.h"
 #include "worker/agent/agreement.h"
+#include "worker/agent/layer_routing.h"
 #include "worker/agent/step_plan_shelf.h"
 #include "worker/transport/transport.h"
 
@@ -22,13 +23,21 @@ struct GroupShape {
   int64_t expert_bytes = 0;
 };
 
+// What one worker has and another may not.
+struct WorkerFacts {
+  // Experts that it can borrow at a time, per layer.
+  int32_t spare_slots = 0;
+  // From 0 on; workers of one node share fast links.
+  int32_t node = 0;
+};
+
 // What the workers tell each other in every layer, whoever plans: their counts,
 // and what they hold of a plan.
 //
 // Each call is a collective of `transport`. Used from the training thread.
 class LayerExchange {
  public:
-  // Compares `shape` with the peers' and learns everybody's `spare_slots`.
+  // Compares `shape` with the peers' and learns what everybody else has.
   // `extra_words` is how much each worker adds to its counts. `transport` must
   // outlive the exchange.
   //
@@ -36,7 +45,7 @@ class LayerExchange {
   // naming the first worker that gave others; those of the transport.
   static absl::StatusOr<LayerExchange> Create(Transport& transport,
                                               const GroupShape& shape,
-                                              int32_t spare_slots,
+                                              const WorkerFacts& mine,
                                               int32_t extra_words = 0);
 
   // Gathers the rows of all workers, [W, E], with `extra` of every worker,
@@ -60,21 +69,24 @@ class LayerExchange {
       const StepPlanOffer& mine);
 
   const GroupShape& shape() const { return shape_; }
+  const GroupFacts& group() const { return group_; }
   // [W]
-  const std::vector<int32_t>& spare_slots() const { return spare_slots_; }
+  const std::vector<int32_t>& spare_slots() const {
+    return group_.spare_slots;
+  }
 
  private:
   LayerExchange(Transport& transport, const GroupShape& shape,
                 int32_t extra_words);
 
-  absl::Status GatherShapes(int32_t spare_slots);
+  absl::Status GatherShapes(const WorkerFacts& facts);
   absl::Span<const int64_t> RowOf(WorkerRank rank) const;
   absl::Status CheckRows() const;
 
   Transport* transport_;
   GroupShape shape_;
   size_t extra_words_;
-  std::vector<int32_t> spare_slots_;
+  GroupFacts group_;
   // Kept between calls, so that a layer allocates nothing here.
   // [iteration, layer, placement version, E counts, extra]
   std::vector<int64_t> row_;

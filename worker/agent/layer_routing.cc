@@ -24,14 +24,17 @@ bool TopsUp(const std::string& policy) {
 
 LayerRouting RouteLayer(LoadMatrix tokens,
                         std::vector<WorkerRank> home_of_expert,
-                        const LayerPlan& plan, const CostModel& cost) {
+                        const LayerPlan& plan, const CostModel& cost,
+                        const GroupFacts& group) {
   LayerRouting routing;
-  routing.rule = {.cost = cost, .fan_out = plan.fan_out};
+  routing.rule = {.cost = cost,
+                  .fan_out = plan.fan_out,
+                  .node_of_worker = group.node_of_worker};
   routing.tokens = std::move(tokens);
   routing.home_of_expert = std::move(home_of_expert);
   routing.moves = plan.moves;
   const LayerLoads loads(routing.tokens, routing.home_of_expert,
-                         /*node_of_worker=*/{});
+                         group.node_of_worker);
   QuotaSplitter splitter;
   if (plan.moves.empty()) {
     routing.lends = ResolveQuotas(plan, loads, splitter);
@@ -40,7 +43,7 @@ LayerRouting RouteLayer(LoadMatrix tokens,
   } else {
     const LayerLoads loads_after(routing.tokens,
                                  HomesAfter(routing.home_of_expert, plan.moves),
-                                 /*node_of_worker=*/{});
+                                 group.node_of_worker);
     routing.lends = MovesAsLends(
         plan.moves, ResolveQuotas(plan, loads_after, splitter), routing.tokens);
   }
@@ -51,20 +54,22 @@ LayerRouting RouteLayer(LoadMatrix tokens,
 LayerRouting RouteLayerAhead(LoadMatrix tokens,
                              std::vector<WorkerRank> home_of_expert,
                              const StepPlan& plan, LayerId layer,
-                             absl::Span<const int32_t> spare_slots) {
+                             const GroupFacts& group) {
   LayerRouting routing;
   routing.tokens = std::move(tokens);
   routing.home_of_expert = std::move(home_of_expert);
   routing.plan = plan.id;
   const LayerPlan& decision = plan.layers[layer.index()];
-  routing.rule = {.cost = plan.cost, .fan_out = decision.fan_out};
+  routing.rule = {.cost = plan.cost,
+                  .fan_out = decision.fan_out,
+                  .node_of_worker = group.node_of_worker};
   const CostModel cost = OfLayer(plan.cost, layer);
   const LayerLoads loads(routing.tokens, routing.home_of_expert,
-                         /*node_of_worker=*/{});
+                         group.node_of_worker);
   size_t early = decision.lends.size();
   if (TopsUp(plan.policy)) {
     TopUpResult topped_up =
-        TopUp(loads, cost, spare_slots, ReplicasOf(decision));
+        TopUp(loads, cost, group.spare_slots, ReplicasOf(decision));
     routing.lends = std::move(topped_up.lends);
     early = topped_up.planned;
   } else {

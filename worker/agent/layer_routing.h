@@ -14,6 +14,12 @@
 
 namespace balancemoe::worker {
 
+// What all workers know of their group, [W] each. Empty nodes: all on one.
+struct GroupFacts {
+  std::vector<int32_t> spare_slots;
+  std::vector<int32_t> node_of_worker;
+};
+
 // Lends, and by what all workers choose the ways that they take.
 struct RoutedLends {
   std::vector<Lend> lends;
@@ -50,15 +56,16 @@ struct LayerRouting {
 // it was made by.
 LayerRouting RouteLayer(LoadMatrix tokens,
                         std::vector<WorkerRank> home_of_expert,
-                        const LayerPlan& plan = {}, const CostModel& cost = {});
+                        const LayerPlan& plan = {}, const CostModel& cost = {},
+                        const GroupFacts& group = {});
 
 // The same for `layer` of a plan made ahead, whose moves have been made: the
 // counts decide who computes what, and, where the plan's mode says so, on
-// top-ups. `spare_slots`, [W], bound them.
+// top-ups, which spare slots bound.
 LayerRouting RouteLayerAhead(LoadMatrix tokens,
                              std::vector<WorkerRank> home_of_expert,
                              const StepPlan& plan, LayerId layer,
-                             absl::Span<const int32_t> spare_slots);
+                             const GroupFacts& group);
 
 }  // namespace balancemoe::worker
 

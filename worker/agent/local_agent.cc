@@ -68,7 +68,8 @@ absl::StatusOr<std::unique_ptr<Agent>> LocalAgent::Create(
                             .expert_bytes = options.expert_bytes};
   BMOE_ASSIGN_OR_RETURN(LayerExchange exchange,
                         LayerExchange::Create(*transport, shape,
-                                              options.spare_slots, kCostWords));
+                                              {options.spare_slots, options.node},
+                                              kCostWords));
   // Different policies would make different plans of the same counts.
   BMOE_ASSIGN_OR_RETURN(
       const auto votes,
@@ -146,11 +147,13 @@ LayerRouting LocalAgent::Route(LayerId layer, LoadMatrix tokens) {
   if (choice_.plans_inline()) {
     const std::optional<CostModel> cost = GatheredCostModel();
     if (!cost.has_value()) {
-      return RouteLayer(std::move(tokens), in_force_.homes(layer));
+      return RouteLayer(std::move(tokens), in_force_.homes(layer), {}, {},
+                        exchange_.group());
     }
     const LayerPlan plan = DecideInline(layer, tokens, *cost);
     LayerRouting routing =
-        RouteLayer(std::move(tokens), in_force_.homes(layer), plan, *cost);
+        RouteLayer(std::move(tokens), in_force_.homes(layer), plan, *cost,
+                   exchange_.group());
     if (!plan.empty()) {
       routing.plan = PlanId(++decisions_);
       routing.predicted_us = plan.predicted_after_us;
@@ -164,9 +167,10 @@ LayerRouting LocalAgent::Route(LayerId layer, LoadMatrix tokens) {
   past_[layer.index()].Remember(iteration_, tokens_of_expert);
   const StepPlan* const plan = in_force_.usable();
   return plan == nullptr
-             ? RouteLayer(std::move(tokens), in_force_.homes(layer))
+             ? RouteLayer(std::move(tokens), in_force_.homes(layer), {}, {},
+                        exchange_.group())
              : RouteLayerAhead(std::move(tokens), in_force_.homes(layer), *plan,
-                               layer, exchange_.spare_slots());
+                               layer, exchange_.group());
 }
 
 LayerPlan LocalAgent::DecideInline(LayerId layer, const LoadMatrix& tokens,
@@ -175,6 +179,7 @@ LayerPlan LocalAgent::DecideInline(LayerId layer, const LoadMatrix& tokens,
                           .tokens = tokens,
                           .home_of_expert = in_force_.homes(layer),
                           .spare_slots = exchange_.spare_slots(),
+                          .node_of_worker = exchange_.group().node_of_worker,
                           .cost = cost});
 }
 
@@ -198,6 +203,8 @@ absl::StatusOr<std::vector<LayerMoves>> LocalAgent::EndStep() {
     plan.layers.push_back(
         past_[i].Decide(*policy_, {.home_of_expert = in_force_.homes(layer),
                                    .spare_slots = exchange_.spare_slots(),
+                                   .node_of_worker =
+                                       exchange_.group().node_of_worker,
                                    .cost = OfLayer(*cost, layer)}));
   }
   in_force_.Adopt(std::move(plan));

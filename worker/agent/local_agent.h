@@ -23,7 +23,7 @@
 
 namespace balancemoe::worker {
 
-// The same on all workers, except for the cost model.
+// The same on all workers, except for the cost model and the node.
 struct LocalAgentOptions {
   int32_t layers = 0;
   int32_t experts_per_layer = 0;
@@ -31,6 +31,8 @@ struct LocalAgentOptions {
   int64_t expert_bytes = 0;
   // Experts that this worker can borrow at a time, per layer.
   int32_t spare_slots = 4;
+  // As AgentOptions says.
+  int32_t node = 0;
   // As AgentOptions says.
   bool ends_steps = false;
   // "policy" or "policy@mode".
@@ -66,7 +68,7 @@ class LocalAgent final : public Agent {
     in_force_.CommitMoves(moves);
   }
   RoutedLends PlannedLends(LayerId layer) const override {
-    return in_force_.PlannedLends(layer);
+    return in_force_.PlannedLends(layer, exchange_.group());
   }
   // Nobody to tell.
   void ReportOutcome(LayerId, const LayerTimes&) override {}

@@ -37,6 +37,7 @@ v1::RegisterRequest MakeRegisterRequest(const AgentOptions& options,
   request.set_experts(options.experts_per_layer);
   request.set_expert_bytes(options.expert_bytes);
   request.set_spare_slots(options.spare_slots);
+  request.set_node(options.node);
   request.set_worker_incarnation(incarnation.value());
   request.set_generation(generation.value());
   request.set_policy(options.policy);

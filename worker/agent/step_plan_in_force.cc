@@ -20,12 +20,15 @@ const StepPlan* StepPlanInForce::usable() const {
                                                                 : nullptr;
 }
 
-RoutedLends StepPlanInForce::PlannedLends(LayerId layer) const {
+RoutedLends StepPlanInForce::PlannedLends(LayerId layer,
+                                          const GroupFacts& group) const {
   const StepPlan* const plan = usable();
   if (plan == nullptr) return {};
   const LayerPlan& decision = plan->layers[layer.index()];
   return {.lends = decision.lends,
-          .rule = {.cost = plan->cost, .fan_out = decision.fan_out}};
+          .rule = {.cost = plan->cost,
+                   .fan_out = decision.fan_out,
+                   .node_of_worker = group.node_of_worker}};
 }
 
 }  // namespace balancemoe::worker

@@ -48,7 +48,7 @@ class StepPlanInForce {
   const StepPlan* usable() const;
 
   // As Agent::PlannedLends.
-  RoutedLends PlannedLends(LayerId layer) const;
+  RoutedLends PlannedLends(LayerId layer, const GroupFacts& group = {}) const;
 
   const JobPlacement& placement() const { return placement_; }
   const std::vector<WorkerRank>& homes(LayerId layer) const {

@@ -58,8 +58,7 @@ TEST(ExpertRouteTest, AChainGoesThroughHomesNodeFirstAndCutsForTheSlowLink) {
   rule.node_of_worker = {0, 1, 0, 1, 0};
 
   // sqrt((4 - 1) * 10000 / 40) = 27.4
-  const ExpertRoute route =
-      RouteOf(rule, W(2), {W(3), W(4), W(1), W(0)});
+  const ExpertRoute route = RouteOf(rule, W(2), {W(3), W(4), W(1), W(0)});
 
   EXPECT_THAT(route.hops,
               ElementsAre(RouteHop{W(2), W(0)}, RouteHop{W(0), W(4)},

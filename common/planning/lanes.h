@@ -47,9 +47,9 @@ class Lanes {
     size_t from = 0;
     size_t to = 0;
   };
-  // The chain of a relay from `home`: home's node first, then one node after the
-  // other, so that it crosses between nodes as seldom as can be. Valid until the
-  // next call.
+  // The chain of a relay from `home`: home's node first, then one node after
+  // the other, so that it crosses between nodes as seldom as can be. Valid
+  // until the next call.
   absl::Span<const Hop> LayChain(size_t home, absl::Span<const size_t> others);
 
   const BusySpans& busy(size_t worker) const { return workers_[worker].busy; }

@@ -41,7 +41,8 @@ CompleteGather Skewed() {
 class JobPlannerTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    for (const int32_t rank : {0, 1}) planner_.SetWorker(WorkerRank(rank), 2, 0);
+    for (const int32_t rank : {0, 1})
+      planner_.SetWorker(WorkerRank(rank), 2, 0);
   }
 
   JobPlanner planner_{kShape, JobEpoch(7)};

@@ -75,13 +75,12 @@ absl::Status CoordinatedPlanner::FormGroupOfSession(const SessionInfo& session,
                                       .connect_timeout = end - clock_.Now()},
                                      rendezvous_));
   BMOE_ASSIGN_OR_RETURN(
-      exchange_,
-      LayerExchange::Create(*transport_,
-                            {.layers = options_.layers,
-                             .experts_per_layer = options_.experts_per_layer,
-                             .expert_bytes = options_.expert_bytes},
-                            {options_.spare_slots, options_.node},
-                            kExtraWords));
+      exchange_, LayerExchange::Create(
+                     *transport_,
+                     {.layers = options_.layers,
+                      .experts_per_layer = options_.experts_per_layer,
+                      .expert_bytes = options_.expert_bytes},
+                     {options_.spare_slots, options_.node}, kExtraWords));
   client_.GroupFormed(generation);
   inbox_.GroupFormed(generation);
   return absl::OkStatus();

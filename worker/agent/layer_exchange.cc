@@ -32,10 +32,9 @@ absl::Status CheckShape(const GroupShape& shape, const WorkerFacts& mine) {
         " experts; at least one of each"));
   }
   if (shape.expert_bytes < 0 || mine.spare_slots < 0 || mine.node < 0) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("agent: ", shape.expert_bytes, " expert bytes, ",
-                     mine.spare_slots, " spare slots and node ", mine.node,
-                     "; none may be negative"));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "agent: ", shape.expert_bytes, " expert bytes, ", mine.spare_slots,
+        " spare slots and node ", mine.node, "; none may be negative"));
   }
   return absl::OkStatus();
 }

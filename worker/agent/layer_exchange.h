@@ -71,9 +71,7 @@ class LayerExchange {
   const GroupShape& shape() const { return shape_; }
   const GroupFacts& group() const { return group_; }
   // [W]
-  const std::vector<int32_t>& spare_slots() const {
-    return group_.spare_slots;
-  }
+  const std::vector<int32_t>& spare_slots() const { return group_.spare_slots; }
 
  private:
   LayerExchange(Transport& transport, const GroupShape& shape,

@@ -66,10 +66,10 @@ absl::StatusOr<std::unique_ptr<Agent>> LocalAgent::Create(
   const GroupShape shape = {.layers = options.layers,
                             .experts_per_layer = options.experts_per_layer,
                             .expert_bytes = options.expert_bytes};
-  BMOE_ASSIGN_OR_RETURN(LayerExchange exchange,
-                        LayerExchange::Create(*transport, shape,
-                                              {options.spare_slots, options.node},
-                                              kCostWords));
+  BMOE_ASSIGN_OR_RETURN(
+      LayerExchange exchange,
+      LayerExchange::Create(*transport, shape,
+                            {options.spare_slots, options.node}, kCostWords));
   // Different policies would make different plans of the same counts.
   BMOE_ASSIGN_OR_RETURN(
       const auto votes,
@@ -151,9 +151,8 @@ LayerRouting LocalAgent::Route(LayerId layer, LoadMatrix tokens) {
                         exchange_.group());
     }
     const LayerPlan plan = DecideInline(layer, tokens, *cost);
-    LayerRouting routing =
-        RouteLayer(std::move(tokens), in_force_.homes(layer), plan, *cost,
-                   exchange_.group());
+    LayerRouting routing = RouteLayer(std::move(tokens), in_force_.homes(layer),
+                                      plan, *cost, exchange_.group());
     if (!plan.empty()) {
       routing.plan = PlanId(++decisions_);
       routing.predicted_us = plan.predicted_after_us;
@@ -168,7 +167,7 @@ LayerRouting LocalAgent::Route(LayerId layer, LoadMatrix tokens) {
   const StepPlan* const plan = in_force_.usable();
   return plan == nullptr
              ? RouteLayer(std::move(tokens), in_force_.homes(layer), {}, {},
-                        exchange_.group())
+                          exchange_.group())
              : RouteLayerAhead(std::move(tokens), in_force_.homes(layer), *plan,
                                layer, exchange_.group());
 }
@@ -200,12 +199,11 @@ absl::StatusOr<std::vector<LayerMoves>> LocalAgent::EndStep() {
                    .layers = {}};
   for (size_t i = 0; i < past_.size(); ++i) {
     const LayerId layer(static_cast<int32_t>(i));
-    plan.layers.push_back(
-        past_[i].Decide(*policy_, {.home_of_expert = in_force_.homes(layer),
-                                   .spare_slots = exchange_.spare_slots(),
-                                   .node_of_worker =
-                                       exchange_.group().node_of_worker,
-                                   .cost = OfLayer(*cost, layer)}));
+    plan.layers.push_back(past_[i].Decide(
+        *policy_, {.home_of_expert = in_force_.homes(layer),
+                   .spare_slots = exchange_.spare_slots(),
+                   .node_of_worker = exchange_.group().node_of_worker,
+                   .cost = OfLayer(*cost, layer)}));
   }
   in_force_.Adopt(std::move(plan));
   return in_force_.PendingMoves();

@@ -8,19 +8,12 @@
 
 namespace balancemoe::worker {
 
-absl::StatusOr<std::optional<Pacing>> PacingOf(const TrainOptions& options,
-                                               int32_t workers) {
+absl::StatusOr<std::optional<Pacing>> PacingOf(const TrainOptions& options) {
   if (options.pace.empty()) return std::nullopt;
   absl::StatusOr<Profile> profile = LoadProfile(options.pace);
   if (!profile.ok()) {
     return absl::Status(profile.status().code(),
                         absl::StrCat("--pace: ", profile.status().message()));
-  }
-  if (workers > profile->workers_per_node) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("--pace: ", profile->name, " has nodes of ",
-                     profile->workers_per_node, " workers, and ", workers,
-                     " are to train; paced workers are on one node"));
   }
   return Pacing{.profile = *std::move(profile),
                 .scale = options.pace_scale,
@@ -48,10 +41,14 @@ CostModel PacedCostModel(const Pacing& pacing, int64_t expert_bytes) {
   return model;
 }
 
-double PacedExchangeUsPerToken(const Pacing& pacing) {
+double PacedExchangeUsPerToken(const Pacing& pacing, LinkClass link) {
   const CostModel there = CostModelOf(pacing.profile);
   return pacing.scale * pacing.tokens * static_cast<double>(there.token_bytes) *
-         there.intra_node.us_per_byte;
+         there.link(link).us_per_byte;
+}
+
+int32_t PacedNode(const Pacing& pacing, WorkerRank rank) {
+  return rank.value() / pacing.profile.workers_per_node;
 }
 
 }  // namespace balancemoe::worker

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "absl/status/statusor.h"
+#include "common/ids.h"
 #include "common/planning/cost_model.h"
 #include "common/planning/profile.h"
 #include "worker/train/train_options.h"
@@ -22,17 +23,18 @@ struct Pacing {
 
 // What the options ask for; none without --pace.
 //
-// Errors: those of LoadProfile; InvalidArgument for more workers than a node of
-// the profile has, since emulated workers are all on one.
-absl::StatusOr<std::optional<Pacing>> PacingOf(const TrainOptions& options,
-                                               int32_t workers);
+// Errors: those of LoadProfile.
+absl::StatusOr<std::optional<Pacing>> PacingOf(const TrainOptions& options);
 
 // The profile's cost model in slow motion, for experts of `expert_bytes` that
 // stand for the profile's.
 CostModel PacedCostModel(const Pacing& pacing, int64_t expert_bytes);
 
 // What a token's row takes on the way here, without latency, us.
-double PacedExchangeUsPerToken(const Pacing& pacing);
+double PacedExchangeUsPerToken(const Pacing& pacing, LinkClass link);
+
+// Of a worker, where the profile's nodes are filled in the order of ranks.
+int32_t PacedNode(const Pacing& pacing, WorkerRank rank);
 
 }  // namespace balancemoe::worker
 

@@ -11,22 +11,28 @@ namespace {
 using ::testing::HasSubstr;
 
 TEST(PacingTest, NoneWithoutAProfile) {
-  const auto pacing = PacingOf(TrainOptions(), 8);
+  const auto pacing = PacingOf(TrainOptions());
   ASSERT_THAT(pacing, IsOk());
   EXPECT_FALSE(pacing->has_value());
 }
 
-TEST(PacingTest, UnknownProfileAndTooManyWorkersAreRefused) {
+TEST(PacingTest, UnknownProfileIsRefused) {
   TrainOptions options;
   options.pace = "h100-nvlink";
-  EXPECT_THAT(PacingOf(options, 8),
+  EXPECT_THAT(PacingOf(options),
               IsStatus(absl::StatusCode::kNotFound, HasSubstr("--pace: ")));
+}
+
+TEST(PacingTest, WorkersFillTheProfilesNodesInTheirOrder) {
+  TrainOptions options;
   options.pace = "v100-pcie-100g";
-  EXPECT_THAT(PacingOf(options, 4), IsOk());
-  EXPECT_THAT(PacingOf(options, 5),
-              IsStatus(absl::StatusCode::kInvalidArgument,
-                       "--pace: v100-pcie-100g has nodes of 4 workers, and 5 "
-                       "are to train; paced workers are on one node"));
+  const auto pacing = PacingOf(options);
+  ASSERT_THAT(pacing, IsOk());
+
+  EXPECT_EQ(PacedNode(**pacing, WorkerRank(3)), 0);
+  EXPECT_EQ(PacedNode(**pacing, WorkerRank(4)), 1);
+  EXPECT_GT(PacedExchangeUsPerToken(**pacing, LinkClass::kInterNode),
+            PacedExchangeUsPerToken(**pacing, LinkClass::kIntraNode));
 }
 
 // Whatever a layer does here takes `scale` times what it takes there.
@@ -35,7 +41,7 @@ TEST(PacingTest, TimesAreThoseOfTheProfileInSlowMotion) {
   options.pace = "h200-nvlink";
   options.pace_scale = 100;
   options.pace_tokens = 16;
-  const auto pacing = PacingOf(options, 8);
+  const auto pacing = PacingOf(options);
   ASSERT_THAT(pacing, IsOk());
   const CostModel there = CostModelOf((*pacing)->profile);
   constexpr int64_t kBytesHere = 17'000;
@@ -52,7 +58,8 @@ TEST(PacingTest, TimesAreThoseOfTheProfileInSlowMotion) {
   EXPECT_DOUBLE_EQ(transfer_us(here, kBytesHere),
                    100 * transfer_us(there, there.expert_bytes));
   EXPECT_DOUBLE_EQ(
-      here.intra_node.latency_us + 50 * PacedExchangeUsPerToken(**pacing),
+      here.intra_node.latency_us +
+          50 * PacedExchangeUsPerToken(**pacing, LinkClass::kIntraNode),
       100 * transfer_us(there, 16 * 50 * there.token_bytes));
   // The forecast's, in whole bytes, is a little less or more.
   EXPECT_NEAR(transfer_us(here, 50 * here.token_bytes) /

@@ -31,7 +31,7 @@ absl::StatusOr<TrainInputs> LoadTrainInputs(const TrainOptions& options,
   BMOE_ASSIGN_OR_RETURN(TextCorpus corpus,
                         TextCorpus::Load(options.text, options.seq));
   TrainInputs inputs = {.corpus = std::move(corpus)};
-  BMOE_ASSIGN_OR_RETURN(inputs.pacing, PacingOf(options, workers));
+  BMOE_ASSIGN_OR_RETURN(inputs.pacing, PacingOf(options));
   if (!options.route_from.empty()) {
     BMOE_ASSIGN_OR_RETURN(inputs.routes, LoadRoutes(options, workers));
   }

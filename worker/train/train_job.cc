@@ -129,8 +129,7 @@ absl::StatusOr<nlohmann::ordered_json> RunTrainJob(const TrainOptions& options,
 
 absl::Status GiveCostModel(const TrainOptions& options, Agent& agent) {
   const ExpertShape shape = ExpertShapeOf(options);
-  BMOE_ASSIGN_OR_RETURN(const std::optional<Pacing> pacing,
-                        PacingOf(options, agent.transport().world_size()));
+  BMOE_ASSIGN_OR_RETURN(const std::optional<Pacing> pacing, PacingOf(options));
   if (pacing.has_value()) {
     agent.ReportCostModel(PacedCostModel(*pacing, shape.bytes()));
     return absl::OkStatus();

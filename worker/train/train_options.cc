@@ -247,7 +247,7 @@ absl::Status ValidateTrainOptions(const TrainOptions& options,
                              .status());
   }
   BMOE_RETURN_IF_ERROR(ValidatePolicy(options.policy));
-  BMOE_RETURN_IF_ERROR(PacingOf(options, workers).status());
+  BMOE_RETURN_IF_ERROR(PacingOf(options).status());
   if (options.coordinator == "embedded" && !options.workers.has_value()) {
     return absl::InvalidArgumentError(
         "--coordinator: embedded goes with --workers only; name the host:port "

@@ -64,6 +64,9 @@ absl::StatusOr<std::optional<WorkerPlace>> WorkerPlaceFromEnvironment() {
     BMOE_ASSIGN_OR_RETURN(place.local_world_size,
                           Number("LOCAL_WORLD_SIZE", 1));
   }
+  if (!Variable("GROUP_RANK").empty()) {
+    BMOE_ASSIGN_OR_RETURN(place.node, Number("GROUP_RANK", 0));
+  }
   place.run_id = RunId();
   place.launcher_coordinator = Variable(kCoordinator);
   place.terminal = Variable(kTerminal) == "1" || isatty(STDERR_FILENO) == 1;
@@ -76,6 +79,7 @@ std::vector<std::pair<std::string, std::string>> ToEnvironment(
           {"LOCAL_RANK", absl::StrCat(place.rank.value())},
           {"WORLD_SIZE", absl::StrCat(place.world_size)},
           {"LOCAL_WORLD_SIZE", absl::StrCat(place.local_world_size)},
+          {"GROUP_RANK", absl::StrCat(place.node)},
           {kRunId, place.run_id},
           {kCoordinator, place.launcher_coordinator},
           {kTerminal, place.terminal ? "1" : "0"}};

@@ -50,6 +50,7 @@ AgentOptions AgentOptionsOf(const TrainOptions& options,
   agent.experts_per_layer = options.experts;
   agent.expert_bytes = ExpertShapeOf(options).bytes();
   agent.spare_slots = options.spare_slots;
+  agent.node = place.node;
   agent.ends_steps = true;
   agent.policy = options.policy;
   agent.transport = std::move(transport);
@@ -58,17 +59,30 @@ AgentOptions AgentOptionsOf(const TrainOptions& options,
   return agent;
 }
 
-// Links of the emulated machine.
-LinkDelay DelayOf(const TrainOptions& options, const Pacing& pacing) {
+// A link of the emulated machine.
+LinkDelay DelayOf(const TrainOptions& options, const Pacing& pacing,
+                  LinkClass link_class) {
   const CostModel cost = PacedCostModel(pacing, ExpertShapeOf(options).bytes());
+  const Link& link = cost.link(link_class);
   LinkDelay delay;
-  delay.latency = absl::Microseconds(cost.intra_node.latency_us);
-  delay.bandwidth_bytes_per_s = 1e6 / cost.intra_node.us_per_byte;
+  delay.latency = absl::Microseconds(link.latency_us);
+  delay.bandwidth_bytes_per_s = 1e6 / link.us_per_byte;
   const auto row_bytes =
       static_cast<double>(options.hidden) * static_cast<double>(sizeof(float));
   delay.exchange_seconds_per_byte =
-      PacedExchangeUsPerToken(pacing) / row_bytes / 1e6;
+      PacedExchangeUsPerToken(pacing, link_class) / row_bytes / 1e6;
   return delay;
+}
+
+TransportFactory Paced(TransportFactory transport, const TrainOptions& options,
+                       const Pacing& pacing, int32_t workers) {
+  DelayedNodes nodes;
+  for (int32_t rank = 0; rank < workers; ++rank) {
+    nodes.node_of_rank.push_back(PacedNode(pacing, WorkerRank(rank)));
+  }
+  nodes.between = DelayOf(options, pacing, LinkClass::kInterNode);
+  return DelayedFactory(std::move(transport),
+                        DelayOf(options, pacing, LinkClass::kIntraNode), nodes);
 }
 
 absl::StatusOr<nlohmann::ordered_json> RunPaced(const WorkerProgram& program,
@@ -82,14 +96,16 @@ absl::StatusOr<nlohmann::ordered_json> RunPaced(const WorkerProgram& program,
 int RunWorker(const WorkerProgram& program, const WorkerPlace& place,
               TransportFactory transport) {
   const std::string who = absl::StrCat("worker ", place.rank.value());
-  const auto pacing = PacingOf(program.options, place.world_size);
+  const auto pacing = PacingOf(program.options);
   if (!pacing.ok()) return Fail(who, pacing.status());
   if (pacing->has_value()) {
-    transport = DelayedFactory(std::move(transport),
-                               DelayOf(program.options, **pacing));
+    transport = Paced(std::move(transport), program.options, **pacing,
+                      place.world_size);
   }
-  auto agent = Agent::Attach(
-      AgentOptionsOf(program.options, place, std::move(transport)));
+  AgentOptions options =
+      AgentOptionsOf(program.options, place, std::move(transport));
+  if (pacing->has_value()) options.node = PacedNode(**pacing, place.rank);
+  auto agent = Agent::Attach(std::move(options));
   if (!agent.ok()) {
     const int code = Fail(who, agent.status());
     return absl::IsUnavailable(agent.status()) ? kNoCoordinator : code;

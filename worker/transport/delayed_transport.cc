@@ -1,6 +1,7 @@
 #include "worker/transport/delayed_transport.h"
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -34,21 +35,35 @@ class Lane {
 // The slow link's end at one worker. Thread-safe.
 class DelayLine {
  public:
-  explicit DelayLine(const LinkDelay& delay) : delay_(delay) {}
+  DelayLine(WorkerRank rank, const LinkDelay& delay, DelayedNodes nodes)
+      : rank_(rank), within_(delay), nodes_(std::move(nodes)) {}
 
-  const LinkDelay& delay() const { return delay_; }
+  // Of all links.
+  bool delays_collectives() const { return within_.delay_collectives; }
+  // Of collectives that are one message.
+  const LinkDelay& within() const { return within_; }
+  // Of the link to `peer`.
+  const LinkDelay& to(WorkerRank peer) const {
+    return Crosses(peer) ? nodes_.between : within_;
+  }
+  bool Crosses(WorkerRank peer) const {
+    return !nodes_.node_of_rank.empty() &&
+           nodes_.node_of_rank[peer.index()] !=
+               nodes_.node_of_rank[rank_.index()];
+  }
   absl::Time Now() const { return clock_.Now(); }
 
   // When a message that is started now enters the link.
-  absl::Time Send(size_t bytes) ABSL_LOCKS_EXCLUDED(mutex_) {
+  absl::Time Send(WorkerRank peer, size_t bytes) ABSL_LOCKS_EXCLUDED(mutex_) {
     MutexLock lock(&mutex_);
-    return sending_.Take(clock_.Now(), delay_.TimeOf(bytes));
+    return sending_[Crosses(peer)].Take(clock_.Now(), to(peer).TimeOf(bytes));
   }
   // When a message that entered the link at `sent` is through.
-  absl::Time Receive(size_t bytes, absl::Time sent)
+  absl::Time Receive(WorkerRank peer, size_t bytes, absl::Time sent)
       ABSL_LOCKS_EXCLUDED(mutex_) {
     MutexLock lock(&mutex_);
-    return receiving_.Take(sent, delay_.TimeOf(bytes)) + delay_.TimeOf(bytes);
+    const absl::Duration time = to(peer).TimeOf(bytes);
+    return receiving_[Crosses(peer)].Take(sent, time) + time;
   }
 
   // Blocks until `due` without using CPU. What has arrived arrives, also when
@@ -76,13 +91,16 @@ class DelayLine {
   }
 
  private:
-  const LinkDelay delay_;
+  const WorkerRank rank_;
+  const LinkDelay within_;
+  const DelayedNodes nodes_;
   const SteadyClock clock_;
 
   Mutex mutex_;
   CondVar changed_;
-  Lane sending_ ABSL_GUARDED_BY(mutex_);
-  Lane receiving_ ABSL_GUARDED_BY(mutex_);
+  // By whether they cross between nodes.
+  std::array<Lane, 2> sending_ ABSL_GUARDED_BY(mutex_);
+  std::array<Lane, 2> receiving_ ABSL_GUARDED_BY(mutex_);
   absl::Status end_ ABSL_GUARDED_BY(mutex_);
 };
 
@@ -97,10 +115,11 @@ class DelayedBatch final : public TransferBatch {
     for (size_t i = 0; i < transfers.size(); ++i) {
       entries_[i].transfer = transfers[i];
       if (!sends(i)) continue;
+      const WorkerRank peer = transfers[i].peer;
       const size_t bytes = transfers[i].buffer.size();
-      const absl::Time sent = line_->Send(bytes);
+      const absl::Time sent = line_->Send(peer, bytes);
       entries_[i].sent_ns = absl::ToUnixNanos(sent);
-      entries_[i].due = sent + line_->delay().TimeOf(bytes);
+      entries_[i].due = sent + line_->to(peer).TimeOf(bytes);
     }
   }
   ~DelayedBatch() override {
@@ -160,7 +179,8 @@ class DelayedBatch final : public TransferBatch {
       if (entry.due.has_value() || !inner_->Done(2 * i)) continue;
       // What failed did not travel.
       entry.due = inner_->Wait(2 * i, {}).ok()
-                      ? line_->Receive(entry.transfer.buffer.size(),
+                      ? line_->Receive(entry.transfer.peer,
+                                       entry.transfer.buffer.size(),
                                        absl::FromUnixNanos(entry.sent_ns))
                       : line_->Now();
     }
@@ -180,8 +200,10 @@ class DelayedBatch final : public TransferBatch {
 
 class DelayedTransport final : public Transport {
  public:
-  DelayedTransport(std::unique_ptr<Transport> inner, const LinkDelay& delay)
-      : inner_(std::move(inner)), line_(std::make_shared<DelayLine>(delay)) {}
+  DelayedTransport(std::unique_ptr<Transport> inner, const LinkDelay& delay,
+                   const DelayedNodes& nodes)
+      : inner_(std::move(inner)),
+        line_(std::make_shared<DelayLine>(inner_->rank(), delay, nodes)) {}
   ~DelayedTransport() override { line_->End("the transport is gone"); }
 
   WorkerRank rank() const override { return inner_->rank(); }
@@ -200,7 +222,7 @@ class DelayedTransport final : public Transport {
                          absl::Span<std::byte> receive,
                          absl::Span<const size_t> receive_bytes,
                          ComputeStream stream) override {
-    if (line_->delay().exchange_seconds_per_byte > 0) {
+    if (line_->within().exchange_seconds_per_byte > 0) {
       return Exchange(send, send_bytes, receive, receive_bytes, stream);
     }
     // The block for itself does not travel.
@@ -254,24 +276,42 @@ class DelayedTransport final : public Transport {
     const absl::Time started = line_->Now();
     BMOE_RETURN_IF_ERROR(
         inner_->AllToAllV(send, send_bytes, receive, receive_bytes, stream));
-    const size_t bytes =
-        std::max(send.size() - send_bytes[rank().index()],
-                 receive.size() - receive_bytes[rank().index()]);
-    if (bytes == 0) return absl::OkStatus();
-    return line_->WaitUntil(
-        started + line_->delay().latency +
-        absl::Seconds(line_->delay().exchange_seconds_per_byte *
-                      static_cast<double>(bytes)));
+    return line_->WaitUntil(started + ExchangeTime(send_bytes, receive_bytes));
+  }
+
+  // The kinds of links run side by side, so the slower one counts.
+  absl::Duration ExchangeTime(absl::Span<const size_t> send_bytes,
+                              absl::Span<const size_t> receive_bytes) const {
+    absl::Duration longest;
+    for (const bool crossing : {false, true}) {
+      size_t sent = 0;
+      size_t received = 0;
+      const LinkDelay* link = nullptr;
+      for (int32_t peer = 0; peer < world_size(); ++peer) {
+        const WorkerRank other(peer);
+        if (other == rank() || line_->Crosses(other) != crossing) continue;
+        link = &line_->to(other);
+        sent += send_bytes[other.index()];
+        received += receive_bytes[other.index()];
+      }
+      const size_t bytes = std::max(sent, received);
+      if (bytes == 0) continue;
+      longest =
+          std::max(longest, link->latency +
+                                absl::Seconds(link->exchange_seconds_per_byte *
+                                              static_cast<double>(bytes)));
+    }
+    return longest;
   }
 
   absl::Status Delayed(size_t bytes,
                        absl::FunctionRef<absl::Status()> collective) {
     const absl::Time started = line_->Now();
     BMOE_RETURN_IF_ERROR(collective());
-    if (!line_->delay().delay_collectives || world_size() == 1) {
+    if (!line_->delays_collectives() || world_size() == 1) {
       return absl::OkStatus();
     }
-    return line_->WaitUntil(started + line_->delay().TimeOf(bytes));
+    return line_->WaitUntil(started + line_->within().TimeOf(bytes));
   }
 
   const std::unique_ptr<Transport> inner_;
@@ -287,12 +327,13 @@ absl::Duration LinkDelay::TimeOf(size_t bytes) const {
 }
 
 TransportFactory DelayedFactory(TransportFactory factory,
-                                const LinkDelay& delay) {
-  return [factory = std::move(factory), delay](const GroupOptions& group,
-                                               Rendezvous& rendezvous)
+                                const LinkDelay& delay,
+                                const DelayedNodes& nodes) {
+  return [factory = std::move(factory), delay, nodes](const GroupOptions& group,
+                                                      Rendezvous& rendezvous)
              -> absl::StatusOr<std::unique_ptr<Transport>> {
     BMOE_ASSIGN_OR_RETURN(auto inner, factory(group, rendezvous));
-    return std::make_unique<DelayedTransport>(std::move(inner), delay);
+    return std::make_unique<DelayedTransport>(std::move(inner), delay, nodes);
   };
 }
 

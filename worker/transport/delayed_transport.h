@@ -2,7 +2,9 @@
 #define BALANCEMOE_WORKER_TRANSPORT_DELAYED_TRANSPORT_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <limits>
+#include <vector>
 
 #include "absl/time/time.h"
 #include "worker/transport/transport.h"
@@ -26,8 +28,17 @@ struct LinkDelay {
   absl::Duration TimeOf(size_t bytes) const;
 };
 
+// Links of another kind between workers of different nodes.
+struct DelayedNodes {
+  // [W]; empty: all on one.
+  std::vector<int32_t> node_of_rank = {};
+  // As LinkDelay, but for `delay_collectives`, which is that of all links.
+  LinkDelay between = {};
+};
+
 // Wraps what `factory` makes: a transfer arrives no earlier than the link would
-// allow. Each worker has one lane to send and one to receive; a transfer
+// allow. Each worker has one lane to send and one to receive, for each kind of
+// links; a transfer
 // occupies its sender's from when both it has been started and the lane is
 // free, then, with the same length, its receiver's, so that those of a lane
 // queue up. The sender tells the receiver when its lane began, on the machine's
@@ -37,7 +48,8 @@ struct LinkDelay {
 // Bytes that are there arrive, also when their sender has left by then; the
 // waiting ends early only with this worker's own Abort() or destruction.
 TransportFactory DelayedFactory(TransportFactory factory,
-                                const LinkDelay& delay);
+                                const LinkDelay& delay,
+                                const DelayedNodes& nodes = {});
 
 }  // namespace balancemoe::worker
 

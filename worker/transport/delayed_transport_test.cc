@@ -19,14 +19,15 @@ namespace {
 
 using Bytes = std::vector<std::byte>;
 
-TransportFactory DelayedLoopback(const LinkDelay& delay) {
+TransportFactory DelayedLoopback(const LinkDelay& delay,
+                                 const DelayedNodes& nodes = {}) {
   // Lives as long as any copy of the factory.
   auto hub = std::make_shared<LoopbackHub>();
   return DelayedFactory(
       [hub](const GroupOptions& group, Rendezvous& rendezvous) {
         return hub->Factory()(group, rendezvous);
       },
-      delay);
+      delay, nodes);
 }
 
 INSTANTIATE_TEST_SUITE_P(Delayed, TransportConformanceTest,
@@ -47,8 +48,9 @@ constexpr size_t kMegabyte = 1000000;
 constexpr absl::Duration kMegabyteTime = absl::Milliseconds(120);
 
 void OnRanks(int32_t world_size, const LinkDelay& delay,
-             const std::function<void(Transport&)>& body) {
-  const TransportFactory factory = DelayedLoopback(delay);
+             const std::function<void(Transport&)>& body,
+             const DelayedNodes& nodes = {}) {
+  const TransportFactory factory = DelayedLoopback(delay, nodes);
   LocalRendezvous rendezvous;
   std::vector<std::thread> threads;
   for (int32_t rank = 0; rank < world_size; ++rank) {
@@ -202,6 +204,64 @@ TEST(DelayedTransportTest, ExchangesOfTokensHaveALinkOfTheirOwn) {
     // 400,000 bytes would take 40 s.
     EXPECT_LT(clock.Now() - before, absl::Seconds(20));
   });
+}
+
+// Workers 0 and 1 on one node, 2 on another.
+DelayedNodes TwoNodes(const LinkDelay& between) {
+  return {.node_of_rank = {0, 0, 1}, .between = between};
+}
+
+TEST(DelayedTransportTest, LinksBetweenNodesAreOfTheirOwnKind) {
+  const LinkDelay none = {};
+  OnRanks(
+      3, none,
+      [](Transport& transport) {
+        std::array<Bytes, 2> bytes = {Bytes(kMegabyte), Bytes(kMegabyte)};
+        const int32_t self = transport.rank().value();
+        std::vector<Transfer> transfers = {SendTo(2, bytes[0]),
+                                           SendTo(1, bytes[1])};
+        if (self != 0) transfers = {ReceiveFrom(0, bytes[0])};
+        auto batch = transport.StartTransfers(transfers);
+        ASSERT_THAT(batch, IsOk());
+        if (self == 2) {
+          EXPECT_FALSE((*batch)->Done(0));
+        }
+        for (size_t i = 0; i < transfers.size(); ++i) {
+          ASSERT_THAT((*batch)->Wait(i, {}), IsOk());
+        }
+        if (self != 0) return;
+        EXPECT_GE((*batch)->Elapsed(0), kMegabyteTime);
+        // Not behind the one on the slow link.
+        EXPECT_LT((*batch)->Elapsed(1), (*batch)->Elapsed(0));
+      },
+      TwoNodes(kSlow));
+}
+
+TEST(DelayedTransportTest, AnExchangeTakesAsLongAsItsSlowerKindOfLinks) {
+  const SteadyClock clock;
+  LinkDelay within = {};
+  within.exchange_seconds_per_byte = 1e-9;
+  LinkDelay between = {.latency = absl::Milliseconds(20)};
+  between.exchange_seconds_per_byte = 1e-4;
+  OnRanks(
+      3, within,
+      [&](Transport& transport) {
+        // 500 bytes from each of two workers to the third.
+        const bool far = transport.rank().value() == 2;
+        const std::vector<size_t> send =
+            far ? std::vector<size_t>{0, 0, 0} : std::vector<size_t>{0, 0, 500};
+        const std::vector<size_t> receive =
+            far ? std::vector<size_t>{500, 500, 0}
+                : std::vector<size_t>{0, 0, 0};
+        Bytes out(far ? 0 : 500);
+        Bytes in(far ? 1000 : 0);
+        const absl::Time started = clock.Now();
+        ASSERT_THAT(
+            transport.AllToAllV(out, send, absl::MakeSpan(in), receive, {}),
+            IsOk());
+        EXPECT_GE(clock.Now() - started, absl::Milliseconds(far ? 120 : 70));
+      },
+      TwoNodes(between));
 }
 
 TEST(DelayedTransportTest, CollectivesAreDelayedOnlyOnRequest) {

@@ -159,6 +159,9 @@ class Agent {
   // Tells the coordinator how the last plan of `layer` went.
   virtual void ReportOutcome(LayerId layer, const LayerTimes& times) = 0;
 
+  // Spare slots and nodes of all workers.
+  virtual const GroupFacts& group() const = 0;
+
   // "policy@mode" by which this iteration is planned; the same on all workers.
   virtual std::string policy() const = 0;
 

@@ -41,8 +41,9 @@ class CoordinatedPlanner {
   absl::StatusOr<std::vector<LayerMoves>> EndStep();
   void CommitMoves(const std::vector<LayerMoves>& moves);
   RoutedLends PlannedLends(LayerId layer) const {
-    return in_force_.PlannedLends(layer, exchange_->group());
+    return in_force_.PlannedLends(layer, group());
   }
+  const GroupFacts& group() const { return exchange_->group(); }
   void ReportOutcome(LayerId layer, const LayerTimes& times);
   const std::string& policy() const { return policy_; }
   bool attached() const { return inbox_.attached(); }

@@ -28,6 +28,7 @@ class CoordinatorAgent final : public Agent {
   absl::StatusOr<std::vector<LayerMoves>> EndStep() override;
   RoutedLends PlannedLends(LayerId layer) const override;
   void CommitMoves(const std::vector<LayerMoves>& moves) override;
+  const GroupFacts& group() const override { return planner_->group(); }
   void ReportOutcome(LayerId layer, const LayerTimes& times) override;
   std::string policy() const override { return planner_->policy(); }
   bool attached() const override;

@@ -70,6 +70,7 @@ class LocalAgent final : public Agent {
   RoutedLends PlannedLends(LayerId layer) const override {
     return in_force_.PlannedLends(layer, exchange_.group());
   }
+  const GroupFacts& group() const override { return exchange_.group(); }
   // Nobody to tell.
   void ReportOutcome(LayerId, const LayerTimes&) override {}
   std::string policy() const override { return choice_.ToString(); }

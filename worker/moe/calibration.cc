@@ -69,8 +69,11 @@ struct OverlapTimes {
 
 class Calibrator {
  public:
-  Calibrator(const ExpertShape& shape, Transport& transport)
-      : shape_(shape), transport_(transport), slots_(MakeExpertSlab(shape, 2)) {
+  Calibrator(const ExpertShape& shape, Agent& agent)
+      : shape_(shape),
+        transport_(agent.transport()),
+        nodes_(agent.group().node_of_worker),
+        slots_(MakeExpertSlab(shape, 2)) {
     const torch::NoGradGuard no_grad;
     for (const ExpertSlot& slot : slots_) {
       for (const torch::Tensor& part : slot.tensors.all) part.fill_(0.01);
@@ -91,17 +94,18 @@ class Calibrator {
     FitCompute(small, large, model);
     if (transport_.world_size() == 1) return model;
 
-    BMOE_ASSIGN_OR_RETURN(const double small_us,
-                          MeasureTransfer(kSmallTransferBytes));
-    BMOE_ASSIGN_OR_RETURN(const double expert_us,
-                          MeasureTransfer(slots_[kParameters].bytes.size()));
-    model.intra_node = {.latency_us = small_us,
-                        .us_per_byte = std::max(expert_us - small_us, 0.0) /
-                                       static_cast<double>(shape_.bytes())};
-    // Nobody tells nodes apart yet: what neighbours measure holds for all.
-    model.inter_node = model.intra_node;
-    BMOE_ASSIGN_OR_RETURN(const std::vector<OverlapTimes> overlap,
-                          MeasureOverlap(large.total_us(), expert_us));
+    BMOE_ASSIGN_OR_RETURN(const auto within,
+                          MeasureLink(LinkClass::kIntraNode));
+    BMOE_ASSIGN_OR_RETURN(const auto between,
+                          MeasureLink(LinkClass::kInterNode));
+    // With two workers or more there is one of them.
+    model.intra_node = within.has_value() ? *within : *between;
+    model.inter_node = between.has_value() ? *between : *within;
+    BMOE_ASSIGN_OR_RETURN(
+        const std::vector<OverlapTimes> overlap,
+        MeasureOverlap(
+            large.total_us(),
+            model.intra_node.TransferUs(static_cast<double>(shape_.bytes()))));
     FitOverlap(overlap, model);
     return model;
   }
@@ -178,6 +182,50 @@ class Calibrator {
     return WorkerRank(partner);
   }
 
+  // One to measure a kind of links with. On one node neighbours, between nodes
+  // workers half of the ranks apart.
+  std::optional<WorkerRank> PartnerOver(LinkClass link, int pairing) const {
+    const int32_t rank = transport_.rank().value();
+    const int32_t half = transport_.world_size() / 2;
+    std::optional<WorkerRank> partner = Partner(pairing);
+    if (link == LinkClass::kInterNode) {
+      partner = WorkerRank(rank < half ? rank + half : rank - half);
+      // The last of an odd number has none.
+      if (rank >= 2 * half) return std::nullopt;
+    }
+    if (!partner.has_value()) return std::nullopt;
+    const bool near =
+        nodes_[partner->index()] == nodes_[transport_.rank().index()];
+    return near == (link == LinkClass::kIntraNode) ? partner : std::nullopt;
+  }
+
+  // None where no pair has such a link. Workers without one go by the others'.
+  absl::StatusOr<std::optional<Link>> MeasureLink(LinkClass link) {
+    BMOE_ASSIGN_OR_RETURN(const double small_us,
+                          MeasureTransfer(link, kSmallTransferBytes));
+    BMOE_ASSIGN_OR_RETURN(
+        const double expert_us,
+        MeasureTransfer(link, slots_[kParameters].bytes.size()));
+    if (small_us == 0) return std::nullopt;
+    return Link{.latency_us = small_us,
+                .us_per_byte = std::max(expert_us - small_us, 0.0) /
+                               static_cast<double>(shape_.bytes())};
+  }
+
+  // This worker's value, or, if it is 0, the median of those that are not.
+  absl::StatusOr<double> OwnOrOthers(double mine) {
+    std::vector<double> all(static_cast<size_t>(transport_.world_size()));
+    BMOE_RETURN_IF_ERROR(transport_.AllGather(
+        absl::MakeConstSpan(reinterpret_cast<const std::byte*>(&mine),
+                            sizeof(mine)),
+        absl::MakeSpan(reinterpret_cast<std::byte*>(all.data()),
+                       all.size() * sizeof(double)),
+        ComputeStream{}));
+    if (mine > 0) return mine;
+    std::erase(all, 0);
+    return Median(std::move(all));
+  }
+
   bool IsSender(WorkerRank partner, int direction) const {
     return (transport_.rank() < partner) == (direction == 0);
   }
@@ -204,12 +252,12 @@ class Calibrator {
     return received_[i].bytes;
   }
 
-  // Wall time in microseconds until `bytes` have come, the median over rounds
-  // and neighbours.
-  absl::StatusOr<double> MeasureTransfer(size_t bytes) {
+  // Wall time in microseconds until `bytes` have come over such a link; 0 where
+  // there is none.
+  absl::StatusOr<double> MeasureTransfer(LinkClass link, size_t bytes) {
     std::vector<double> times;
     for (int step = -4; step < 4 * kRounds; ++step) {
-      const std::optional<WorkerRank> partner = Partner(step & 1);
+      const std::optional<WorkerRank> partner = PartnerOver(link, step & 1);
       BMOE_RETURN_IF_ERROR(transport_.Barrier());
       if (!partner.has_value()) continue;
       const bool send = IsSender(*partner, (step >> 1) & 1);
@@ -218,7 +266,7 @@ class Calibrator {
       BMOE_RETURN_IF_ERROR(batch->Wait(0, ComputeStream{}));
       if (!send && step >= 0) times.push_back(Since(start));
     }
-    return LowerQuartile(std::move(times));
+    return OwnOrOthers(LowerQuartile(std::move(times)));
   }
 
   // Transfers for as long as computing takes, the same number on all workers.
@@ -324,6 +372,8 @@ class Calibrator {
 
   const ExpertShape shape_;
   Transport& transport_;
+  // [W]
+  const std::vector<int32_t> nodes_;
   const SteadyClock clock_;
   const std::vector<ExpertSlot> slots_;
   std::vector<ExpertSlot> received_;
@@ -335,8 +385,7 @@ class Calibrator {
 absl::StatusOr<CostModel> Calibrate(const ExpertShape& shape,
                                     int64_t optimizer_bytes, Agent& agent) {
   const torch::NoGradGuard no_grad;
-  BMOE_ASSIGN_OR_RETURN(CostModel model,
-                        Calibrator(shape, agent.transport()).Run());
+  BMOE_ASSIGN_OR_RETURN(CostModel model, Calibrator(shape, agent).Run());
   model.optimizer_bytes = optimizer_bytes;
   agent.ReportCostModel(model);
   return model;

@@ -13,8 +13,9 @@ namespace balancemoe::worker {
 // Measures what computing and moving experts of `shape`, of each of which the
 // optimizer keeps `optimizer_bytes`, costs on this worker, and tells `agent`. A
 // collective: all workers compute at the same time, as they do in training, and
-// exchange with their neighbours, both by rank. Lower quartiles of a few
-// rounds; under a second for an expert of a few MiB.
+// exchange with their neighbours by rank on their node, and with workers half
+// the ranks away on other nodes; where there are none, one kind of link stands
+// for both. A few rounds; under a second for an expert of a few MiB.
 //
 // Processor time that transfers take from compute counts as host time as far as
 // other threads of this process used processors meanwhile; what is left of the

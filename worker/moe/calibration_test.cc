@@ -2,18 +2,22 @@
 
 #include <gtest/gtest.h>
 
+#include <utility>
+#include <vector>
+
 #include "tests/fixtures/status_matchers.h"
 #include "worker/moe/gemm_self_test.h"
 #include "worker/moe/testing/worker_group.h"
+#include "worker/transport/delayed_transport.h"
 
 namespace balancemoe::worker {
 namespace {
 
 constexpr ExpertShape kShape = {.hidden = 32, .ffn = 64};
 
-class CalibrationTest : public ::testing::TestWithParam<int32_t> {};
+class CalibrationOfWorkersTest : public ::testing::TestWithParam<int32_t> {};
 
-TEST_P(CalibrationTest, GivesEveryWorkerAValidModel) {
+TEST_P(CalibrationOfWorkersTest, GivesEveryWorkerAValidModel) {
   const int32_t workers = GetParam();
   RunWorkers({.workers = workers, .experts = 8, .expert_bytes = kShape.bytes()},
              [workers](LendingAgent& agent) {
@@ -29,8 +33,43 @@ TEST_P(CalibrationTest, GivesEveryWorkerAValidModel) {
              });
 }
 
-INSTANTIATE_TEST_SUITE_P(Workers, CalibrationTest,
+INSTANTIATE_TEST_SUITE_P(Workers, CalibrationOfWorkersTest,
                          ::testing::Values(1, 2, 3, 4));
+
+TEST(CalibrationTest, LinksBetweenNodesAreMeasuredApart) {
+  const std::vector<int32_t> nodes = {0, 0, 0, 1, 1};
+  WorkerGroupOptions group = {.workers = 5,
+                              .experts = 8,
+                              .expert_bytes = kShape.bytes(),
+                              .node_of_worker = nodes};
+  group.wrap = [&](TransportFactory factory) {
+    return DelayedFactory(
+        std::move(factory), LinkDelay{},
+        {.node_of_rank = nodes, .between = {.latency = absl::Milliseconds(5)}});
+  };
+  RunWorkers(group, [](LendingAgent& agent) {
+    const auto model = Calibrate(kShape, 1234, agent);
+
+    ASSERT_THAT(model, IsOk());
+    EXPECT_GE(model->inter_node.latency_us, 5000);
+    EXPECT_GT(model->intra_node.latency_us, 0);
+    EXPECT_LT(model->intra_node.latency_us, model->inter_node.latency_us);
+  });
+}
+
+TEST(CalibrationTest, OneKindOfLinksStandsForBoth) {
+  RunWorkers({.workers = 2,
+              .experts = 8,
+              .expert_bytes = kShape.bytes(),
+              .node_of_worker = {0, 1}},
+             [](LendingAgent& agent) {
+               const auto model = Calibrate(kShape, 1234, agent);
+
+               ASSERT_THAT(model, IsOk());
+               EXPECT_GT(model->inter_node.latency_us, 0);
+               EXPECT_EQ(model->intra_node, model->inter_node);
+             });
+}
 
 TEST(GemmSelfTest, HoldsAtTheSizesOfTheDemo) {
   EXPECT_THAT(TestGemm({.hidden = 256, .ffn = 1024}), IsOk());

@@ -36,6 +36,7 @@ class PacedAgent final : public Agent {
   RoutedLends PlannedLends(LayerId layer) const override {
     return agent_.PlannedLends(layer);
   }
+  const GroupFacts& group() const override { return agent_.group(); }
   void ReportOutcome(LayerId layer, const LayerTimes& times) override {
     agent_.ReportOutcome(layer, times);
   }

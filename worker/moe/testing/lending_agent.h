@@ -57,6 +57,7 @@ class LendingAgent final : public Agent {
   void CommitMoves(const std::vector<LayerMoves>& moves) override {
     agent_->CommitMoves(moves);
   }
+  const GroupFacts& group() const override { return agent_->group(); }
   void ReportOutcome(LayerId layer, const LayerTimes& times) override {
     outcomes_.emplace_back(layer, times);
   }

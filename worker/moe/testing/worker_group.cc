@@ -31,13 +31,16 @@ void RunWorker(const WorkerGroupOptions& options, LoopbackHub& hub,
                             .operation_timeout = absl::Seconds(50)},
                            rendezvous);
   ASSERT_TRUE(transport.ok()) << transport.status();
-  auto local =
-      LocalAgent::Create({.layers = options.layers,
-                          .experts_per_layer = options.experts,
-                          .expert_bytes = options.expert_bytes,
-                          .policy = options.policy,
-                          .cost_model = CheapTransfers(options.expert_bytes)},
-                         *std::move(transport));
+  auto local = LocalAgent::Create(
+      {.layers = options.layers,
+       .experts_per_layer = options.experts,
+       .expert_bytes = options.expert_bytes,
+       .node = options.node_of_worker.empty()
+                   ? 0
+                   : options.node_of_worker[static_cast<size_t>(rank)],
+       .policy = options.policy,
+       .cost_model = CheapTransfers(options.expert_bytes)},
+      *std::move(transport));
   ASSERT_TRUE(local.ok()) << local.status();
   LendingAgent agent(*std::move(local), options.lends, options.routes);
   try {

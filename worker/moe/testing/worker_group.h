@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "worker/moe/testing/lending_agent.h"
 #include "worker/transport/transport.h"
@@ -20,6 +21,8 @@ struct WorkerGroupOptions {
   LendChooser lends = {};
   // By which experts that several borrow are routed; the default sends to each.
   CostModel routes = {};
+  // [W]; empty: all on one.
+  std::vector<int32_t> node_of_worker = {};
   // Puts something around every worker's transport.
   std::function<TransportFactory(TransportFactory)> wrap = {};
 };

@@ -4,10 +4,10 @@
 #include <torch/utils.h>
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <numeric>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -203,10 +203,10 @@ class Calibrator {
   absl::StatusOr<std::optional<Link>> MeasureLink(LinkClass link) {
     BMOE_ASSIGN_OR_RETURN(const double small_us,
                           MeasureTransfer(link, kSmallTransferBytes));
+    if (small_us == 0) return std::nullopt;
     BMOE_ASSIGN_OR_RETURN(
         const double expert_us,
         MeasureTransfer(link, slots_[kParameters].bytes.size()));
-    if (small_us == 0) return std::nullopt;
     return Link{.latency_us = small_us,
                 .us_per_byte = std::max(expert_us - small_us, 0.0) /
                                static_cast<double>(shape_.bytes())};
@@ -214,6 +214,14 @@ class Calibrator {
 
   // This worker's value, or, if it is 0, the median of those that are not.
   absl::StatusOr<double> OwnOrOthers(double mine) {
+    BMOE_ASSIGN_OR_RETURN(std::vector<double> all, GatherFromAll(mine));
+    if (mine > 0) return mine;
+    std::erase(all, 0);
+    return Median(std::move(all));
+  }
+
+  // [W]
+  absl::StatusOr<std::vector<double>> GatherFromAll(double mine) {
     std::vector<double> all(static_cast<size_t>(transport_.world_size()));
     BMOE_RETURN_IF_ERROR(transport_.AllGather(
         absl::MakeConstSpan(reinterpret_cast<const std::byte*>(&mine),
@@ -221,9 +229,7 @@ class Calibrator {
         absl::MakeSpan(reinterpret_cast<std::byte*>(all.data()),
                        all.size() * sizeof(double)),
         ComputeStream{}));
-    if (mine > 0) return mine;
-    std::erase(all, 0);
-    return Median(std::move(all));
+    return all;
   }
 
   bool IsSender(WorkerRank partner, int direction) const {
@@ -272,21 +278,14 @@ class Calibrator {
   // Transfers for as long as computing takes, the same number on all workers.
   absl::StatusOr<int64_t> TransfersPerRound(double compute_us,
                                             double expert_us) {
-    const std::array<double, 2> mine = {compute_us, expert_us};
-    std::vector<double> all(mine.size() *
-                            static_cast<size_t>(transport_.world_size()));
-    BMOE_RETURN_IF_ERROR(transport_.AllGather(
-        absl::MakeConstSpan(reinterpret_cast<const std::byte*>(mine.data()),
-                            sizeof(mine)),
-        absl::MakeSpan(reinterpret_cast<std::byte*>(all.data()),
-                       all.size() * sizeof(double)),
-        ComputeStream{}));
-    double compute = 0;
-    double transfer = 0;
-    for (size_t i = 0; i < all.size(); i += 2) {
-      compute += all[i];
-      transfer += all[i + 1];
-    }
+    BMOE_ASSIGN_OR_RETURN(const std::vector<double> computing,
+                          GatherFromAll(compute_us));
+    BMOE_ASSIGN_OR_RETURN(const std::vector<double> transfers,
+                          GatherFromAll(expert_us));
+    const double compute =
+        std::accumulate(computing.begin(), computing.end(), 0.0);
+    const double transfer =
+        std::accumulate(transfers.begin(), transfers.end(), 0.0);
     const int64_t most =
         std::max<int64_t>(kMaxOverlapBytes / shape_.bytes(), 1);
     if (transfer <= 0) return 1;

@@ -1,10 +1,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <memory>
-#include <string>
-#include <utility>
-
 #include "worker/moe/moe_layer.h"
 #include "worker/moe/testing/recording_transport.h"
 #include "worker/moe/testing/small_layer.h"
@@ -46,24 +42,10 @@ TEST(MoeLayerFailuresTest, APeerThatGivesUpEndsTheBackwardWithAnError) {
   });
 }
 
-// Worker 1's transfers come to a bad end.
-TransportFactory Corrupting(TransportFactory factory) {
-  return [factory](const GroupOptions& group, Rendezvous& rendezvous)
-             -> absl::StatusOr<std::unique_ptr<Transport>> {
-    auto transport = factory(group, rendezvous);
-    if (!transport.ok() || group.rank != WorkerRank(1)) return transport;
-    return std::make_unique<RecordingTransport>(
-        *std::move(transport), [](const std::string& what) {
-          return what == "wait" ? absl::DataLossError("checksum differs")
-                                : absl::OkStatus();
-        });
-  };
-}
-
 TEST(MoeLayerFailuresTest,
      DamagedParametersAreNeverVisibleAndEndTheStepForAll) {
   WorkerGroupOptions group = SmallGroup(2, LendAllOfWorkerZero);
-  group.wrap = Corrupting;
+  group.wrap = WithDamageAtWorkerOne;
   RunWorkers(group, [](LendingAgent& agent) {
     MoeLayer layer(SmallLayer(), agent);
     const int32_t rank = agent.transport().rank().value();

@@ -42,7 +42,31 @@ const std::vector<Case>& Cases() {
         .top_k = 3,
         .tokens = {37, 61, 20}}},
       {"MicroBatches",
-       {.workers = 2, .layers = 2, .tokens = {32, 48}, .micro_batches = 3}}};
+       {.workers = 2, .layers = 2, .tokens = {32, 48}, .micro_batches = 3}},
+      {"Chains",
+       {.workers = 5,
+        .layers = 3,
+        .experts = 10,
+        .top_k = 3,
+        .tokens = {60, 0, 81, 9, 50},
+        .routes = ChainRoutes()}},
+      {"Trees",
+       {.workers = 5,
+        .layers = 3,
+        .experts = 10,
+        .top_k = 3,
+        .tokens = {60, 0, 81, 9, 50},
+        .routes = TreeRoutes()}},
+      {"ChainsOfOddSizeInMicroBatches",
+       {.workers = 4,
+        .layers = 2,
+        .hidden = 13,
+        .ffn = 29,
+        .gated = true,
+        .experts = 6,
+        .tokens = {32, 48, 40, 37},
+        .micro_batches = 3,
+        .routes = ChainRoutes()}}};
   return cases;
 }
 

@@ -4,9 +4,6 @@
 #include <gtest/gtest.h>
 #include <torch/utils.h>
 
-#include <memory>
-#include <string>
-#include <utility>
 #include <vector>
 
 #include "worker/moe/moe_layer.h"
@@ -21,78 +18,6 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-// Under which an expert goes along a chain, in several parts.
-CostModel Chains() {
-  return {.intra_node = {.latency_us = 20, .us_per_byte = 1},
-          .expert_bytes = 4000};
-}
-
-// Under which more than two borrowers get it by a tree.
-CostModel Trees() {
-  return {.intra_node = {.latency_us = 1e6, .us_per_byte = 1},
-          .expert_bytes = 4000};
-}
-
-struct Case {
-  std::string name;
-  TrainingOptions options;
-};
-
-std::vector<Case> Cases() {
-  std::vector<Case> cases;
-  for (const auto& [name, routes] :
-       {std::pair("Chains", Chains()), std::pair("Trees", Trees())}) {
-    const auto add = [&](const std::string& what, TrainingOptions options) {
-      options.routes = routes;
-      cases.push_back({name + what, std::move(options)});
-    };
-    add("ThreeWorkers", {.workers = 3, .experts = 5, .tokens = {80, 48, 60}});
-    add("FiveWorkersThreeLayers", {.workers = 5,
-                                   .layers = 3,
-                                   .experts = 10,
-                                   .top_k = 3,
-                                   .tokens = {60, 0, 81, 9, 50}});
-    add("MicroBatchesOfOddSize", {.workers = 4,
-                                  .layers = 2,
-                                  .hidden = 13,
-                                  .ffn = 29,
-                                  .gated = true,
-                                  .experts = 6,
-                                  .tokens = {32, 48, 40, 37},
-                                  .micro_batches = 3});
-  }
-  return cases;
-}
-
-class RelayedLendsTest : public ::testing::TestWithParam<Case> {};
-
-TEST_P(RelayedLendsTest, GradientsAgreeWithThoseWithoutLendsUpToRounding) {
-  TrainingOptions options = GetParam().options;
-  for (uint64_t seed = 1; seed <= 3; ++seed) {
-    SCOPED_TRACE(seed);
-    options.seed = seed;
-
-    const TrainingResult without = Train(options);
-    const TrainingResult with = Train(options, RandomQuotas(seed));
-
-    ExpectClose(UpToTheGradients(without), UpToTheGradients(with), kRounding);
-    EXPECT_GT(with.lends_in_part, 0);
-  }
-}
-
-TEST_P(RelayedLendsTest, SameRunGivesTheSameBitsAgain) {
-  TrainingOptions options = GetParam().options;
-  options.steps = 4;
-
-  ExpectSameBits(Train(options, RandomQuotas(7)).record,
-                 Train(options, RandomQuotas(7)).record);
-}
-
-INSTANTIATE_TEST_SUITE_P(Routes, RelayedLendsTest, ::testing::ValuesIn(Cases()),
-                         [](const auto& test_case) {
-                           return test_case.param.name;
-                         });
-
 // To both other workers, each of which computes its own tokens.
 std::vector<Lend> ToBoth() {
   return {{ExpertId(0), WorkerRank(0), WorkerRank(2), kOneExpertTokens},
@@ -100,7 +25,7 @@ std::vector<Lend> ToBoth() {
 }
 
 TEST(RelayTest, GradientsAddUpAlongTheChainFromItsEnd) {
-  const OneExpertStep step = RunOneExpertStep(ToBoth(), Chains());
+  const OneExpertStep step = RunOneExpertStep(ToBoth(), ChainRoutes());
 
   EXPECT_TRUE(torch::equal(step.gradient,
                            step.parts[0] + (step.parts[1] + step.parts[2])));
@@ -111,7 +36,7 @@ TEST(RelayTest, GradientsAddUpAlongTheChainFromItsEnd) {
 
 TEST(RelayTest, HomeSendsAndReceivesTheExpertOnce) {
   const OneExpertStep apart = RunOneExpertStep(ToBoth(), /*routes=*/{});
-  const OneExpertStep chain = RunOneExpertStep(ToBoth(), Chains());
+  const OneExpertStep chain = RunOneExpertStep(ToBoth(), ChainRoutes());
 
   const int64_t expert = apart.expert_bytes;
   // Parameters out, and a gradient back from each borrower.
@@ -129,7 +54,7 @@ std::vector<Lend> LendThirds(Iteration, LayerId, const LayerRouting& routing) {
 
 WorkerGroupOptions ChainOfThree() {
   WorkerGroupOptions group = SmallGroup(3, LendThirds);
-  group.routes = Chains();
+  group.routes = ChainRoutes();
   return group;
 }
 
@@ -152,18 +77,7 @@ TEST(RelayTest, WithoutBackwardEverythingIsGivenBack) {
 // The worker in the middle finds a part damaged.
 TEST(RelayTest, ADamagedPartEndsTheStepForAllAndGoesNoFurther) {
   WorkerGroupOptions group = ChainOfThree();
-  group.wrap = [](TransportFactory factory) -> TransportFactory {
-    return [factory](const GroupOptions& options, Rendezvous& rendezvous)
-               -> absl::StatusOr<std::unique_ptr<Transport>> {
-      auto transport = factory(options, rendezvous);
-      if (!transport.ok() || options.rank != WorkerRank(1)) return transport;
-      return std::make_unique<RecordingTransport>(
-          *std::move(transport), [](const std::string& what) {
-            return what == "wait" ? absl::DataLossError("checksum differs")
-                                  : absl::OkStatus();
-          });
-    };
-  };
+  group.wrap = WithDamageAtWorkerOne;
   RunWorkers(group, [](LendingAgent& agent) {
     MoeLayer layer(SmallLayer(), agent);
     const int32_t rank = agent.transport().rank().value();

@@ -88,6 +88,20 @@ class RecordingTransport final : public Transport {
   const Observer observer_;
 };
 
+// Worker 1's transfers come to a bad end.
+inline TransportFactory WithDamageAtWorkerOne(TransportFactory factory) {
+  return [factory](const GroupOptions& group, Rendezvous& rendezvous)
+             -> absl::StatusOr<std::unique_ptr<Transport>> {
+    auto transport = factory(group, rendezvous);
+    if (!transport.ok() || group.rank != WorkerRank(1)) return transport;
+    return std::make_unique<RecordingTransport>(
+        *std::move(transport), [](const std::string& what) {
+          return what == "wait" ? absl::DataLossError("checksum differs")
+                                : absl::OkStatus();
+        });
+  };
+}
+
 }  // namespace balancemoe::worker
 
 #endif  // BALANCEMOE_WORKER_MOE_TESTING_RECORDING_TRANSPORT_H_

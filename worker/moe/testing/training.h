@@ -64,6 +64,18 @@ TrainingRecord UpToTheGradients(const TrainingResult& result);
 // Deterministic values in [-1, 1), by `seed`.
 torch::Tensor Values(at::IntArrayRef shape, uint64_t seed);
 
+// Under which an expert that several workers borrow goes along a chain, in
+// several parts.
+inline CostModel ChainRoutes() {
+  return {.intra_node = {.latency_us = 20, .us_per_byte = 1},
+          .expert_bytes = 4000};
+}
+// Under which more than two borrowers get it by a tree.
+inline CostModel TreeRoutes() {
+  return {.intra_node = {.latency_us = 1e6, .us_per_byte = 1},
+          .expert_bytes = 4000};
+}
+
 // Whether both records hold the same names and the same bits.
 void ExpectSameBits(const TrainingRecord& expected,
                     const TrainingRecord& actual);

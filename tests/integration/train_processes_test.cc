@@ -131,9 +131,9 @@ class TrainProcessesTest : public ::testing::Test {
   }
 
   std::vector<std::string> Train(const std::vector<std::string>& more) const {
-    std::vector<std::string> arguments = {Program("balancemoe-train"),
-                                          "--workers=2", "--layers=2",
-                                          "--experts=8", "--imbalance=1.6"};
+    std::vector<std::string> arguments = {
+        Program("balancemoe-train"), absl::StrCat("--workers=", workers_),
+        "--layers=2", "--experts=8", "--imbalance=1.6"};
     arguments.insert(arguments.end(), more.begin(), more.end());
     return arguments;
   }
@@ -169,6 +169,7 @@ class TrainProcessesTest : public ::testing::Test {
   }
 
   std::string directory_;
+  int workers_ = 2;
 };
 
 TEST_F(TrainProcessesTest, PoliciesLearnTheSameOverGlooAndLoopback) {
@@ -190,25 +191,29 @@ TEST_F(TrainProcessesTest, PoliciesLearnTheSameOverGlooAndLoopback) {
   }
 }
 
+// Four workers pass experts on to each other; UltraEP's send them from home.
 TEST_F(TrainProcessesTest, SplitExpertsLearnTheSameUpToRoundingOverGloo) {
   constexpr int kSteps = 12;
-  const auto alone = Report(Patient(kSteps, "static"));
-  const auto split = Report(Patient(kSteps, "ultraep"));
-  std::vector<std::string> flags = Patient(kSteps, "ultraep");
-  flags.push_back("--transport=loopback");
-  const auto threads = Report(flags);
-
-  // In both layers, from the first step on.
-  EXPECT_EQ(split["plans"]["used"], 2 * kSteps);
-  EXPECT_GE(split["lends_in_part"], 2 * kSteps);
-  EXPECT_LE(split["imbalance"]["mean"], 1.02);
-  EXPECT_LE(LargestDifference(alone["loss"].get<std::vector<float>>(),
-                              split["loss"].get<std::vector<float>>()),
-            1e-5);
-  // The order of sums is the plan's, whatever carries the bytes.
-  EXPECT_EQ(split["loss_sha256"], threads["loss_sha256"]);
-  EXPECT_EQ(split["parameters_sha256"], threads["parameters_sha256"]);
-  EXPECT_EQ(split["optimizer_sha256"], threads["optimizer_sha256"]);
+  for (const char* policy : {"ultraep", "adaptive@inline"}) {
+    workers_ = policy == std::string("ultraep") ? 2 : 4;
+    const auto alone = Report(Patient(kSteps, "static"));
+    std::vector<std::string> flags = Patient(kSteps, policy);
+    const auto split = Report(flags);
+    flags.push_back("--transport=loopback");
+    const auto threads = Report(flags);
+    // In both layers, from the first step on.
+    EXPECT_EQ(split["plans"]["used"], 2 * kSteps);
+    EXPECT_GE(split["lends_in_part"], 2 * kSteps);
+    EXPECT_LE(split["imbalance"]["mean"], 1.02);
+    EXPECT_LE(LargestDifference(alone["loss"].get<std::vector<float>>(),
+                                split["loss"].get<std::vector<float>>()),
+              1e-5);
+    // The order of sums is the plan's, whatever carries the bytes.
+    for (const char* digest : {"loss", "parameters", "optimizer"}) {
+      const std::string key = absl::StrCat(digest, "_sha256");
+      EXPECT_EQ(split[key], threads[key]) << policy;
+    }
+  }
 }
 
 TEST_F(TrainProcessesTest, PlansMadeAheadServeFromTheSecondStepsOnOverGloo) {

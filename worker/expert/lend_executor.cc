@@ -3,6 +3,8 @@
 #include <torch/utils.h>
 
 #include <algorithm>
+#include <iterator>
+#include <optional>
 #include <utility>
 
 #include "common/status_macros.h"
@@ -30,15 +32,12 @@ absl::Status LendExecutor::Send(const std::vector<Lend>& lends,
                                 const RouteRule& rule) {
   const size_t first = groups_.size();
   for (const Lend& lend : lends) {
-    const auto begin = groups_.begin() + static_cast<std::ptrdiff_t>(first);
-    auto group = std::find_if(begin, groups_.end(), [&](const Group& other) {
-      return other.expert == lend.expert;
-    });
-    if (group == groups_.end()) {
+    // Lends of one expert stand together.
+    if (groups_.size() == first || groups_.back().expert != lend.expert) {
       groups_.push_back({.expert = lend.expert, .home = lend.from});
-      group = groups_.end() - 1;
     }
-    group->borrowers.push_back(lend.to);
+    groups_.back().borrowers.push_back(lend.to);
+    group_of_[{lend.expert, lend.to}] = groups_.size() - 1;
   }
   for (size_t i = first; i < groups_.size(); ++i) {
     BMOE_RETURN_IF_ERROR(Start(groups_[i], rule));
@@ -73,22 +72,13 @@ absl::Status LendExecutor::Start(Group& group, const RouteRule& rule) {
   return absl::OkStatus();
 }
 
-size_t LendExecutor::GroupOf(const Lend& lend) const {
-  const auto group =
-      std::find_if(groups_.begin(), groups_.end(), [&](const Group& other) {
-        return other.expert == lend.expert && other.home == lend.from &&
-               std::find(other.borrowers.begin(), other.borrowers.end(),
-                         lend.to) != other.borrowers.end();
-      });
-  return static_cast<size_t>(group - groups_.begin());
-}
-
 absl::Status LendExecutor::Use(const std::vector<Lend>& lends,
                                const RouteRule& rule) {
   std::vector<Lend> not_sent;
-  std::copy_if(
-      lends.begin(), lends.end(), std::back_inserter(not_sent),
-      [&](const Lend& lend) { return GroupOf(lend) == groups_.size(); });
+  std::copy_if(lends.begin(), lends.end(), std::back_inserter(not_sent),
+               [&](const Lend& lend) {
+                 return !group_of_.contains({lend.expert, lend.to});
+               });
   BMOE_RETURN_IF_ERROR(Send(not_sent, rule));
   FindWaysHome(lends, rule);
   return absl::OkStatus();
@@ -97,20 +87,19 @@ absl::Status LendExecutor::Use(const std::vector<Lend>& lends,
 void LendExecutor::FindWaysHome(const std::vector<Lend>& lends,
                                 const RouteRule& rule) {
   const WorkerRank me = store_->rank();
+  std::vector<std::optional<size_t>> way_of_group(groups_.size());
   for (const Lend& lend : lends) {
-    const size_t group = GroupOf(lend);
-    auto way = std::find_if(
-        ways_home_.begin(), ways_home_.end(),
-        [&](const WayHome& other) { return other.group == group; });
-    if (way == ways_home_.end()) {
+    const size_t group = group_of_.at({lend.expert, lend.to});
+    std::optional<size_t>& way = way_of_group[group];
+    if (!way.has_value()) {
+      way = ways_home_.size();
       ways_home_.push_back({.group = group});
-      way = ways_home_.end() - 1;
     }
-    way->computing.push_back(lend.to);
+    ways_home_[*way].computing.push_back(lend.to);
     if (lend.to != me) continue;
     borrowed_.push_back({.group = group,
                          .gradient = store_->GradientBuffer(lend.expert),
-                         .way = static_cast<size_t>(way - ways_home_.begin())});
+                         .way = *way});
   }
   for (size_t i = 0; i < ways_home_.size(); ++i) {
     WayHome& way = ways_home_[i];
@@ -233,6 +222,7 @@ void LendExecutor::Release() {
   ways_home_.clear();
   returned_.clear();
   borrowed_.clear();
+  group_of_.clear();
   groups_.clear();
   finished_ = true;
 }

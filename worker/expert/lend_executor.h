@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -144,8 +145,6 @@ class LendExecutor {
   };
 
   absl::Status Start(Group& group, const RouteRule& rule);
-  // The group that the lend was sent with; groups_.size() when there is none.
-  size_t GroupOf(const Lend& lend) const;
   void FindWaysHome(const std::vector<Lend>& lends, const RouteRule& rule);
   absl::Status Prepare(WayHome& way);
   void ReturnMissingGradients();
@@ -162,6 +161,8 @@ class LendExecutor {
   bool finished_ = false;
   // In the order of travel.
   std::vector<Group> groups_;
+  // By expert and borrower.
+  std::map<std::pair<ExpertId, WorkerRank>, size_t> group_of_;
   std::vector<Borrowed> borrowed_;
   std::vector<Returned> returned_;
   // Last, so that transfers end before their buffers are given back. In the

@@ -23,7 +23,7 @@ inline constexpr uint32_t kProtocolVersion = 1;
 // an expert goes to several workers.
 std::string EncodePlan(const Plan& plan);
 
-// Errors: InvalidArgument for bytes that are no Plan, arrays of unequal length
+// Errors: InvalidArgument for bytes that are no Plan, arrays of unequal length,
 // an unknown split rule or fan-out, or a cost model that is not valid. Whether
 // the transfers fit a placement and the counts is for ValidatePlan and
 // ValidateQuotas. `expert_bytes` does not travel.

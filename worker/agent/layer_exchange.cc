@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/status_macros.h"
+#include "worker/transport/gather_all.h"
 
 namespace balancemoe::worker {
 namespace {
@@ -65,11 +66,9 @@ absl::Status LayerExchange::GatherShapes(const WorkerFacts& facts) {
   const std::vector<int64_t> mine = {shape_.layers, shape_.experts_per_layer,
                                      shape_.expert_bytes, facts.spare_slots,
                                      facts.node};
-  const auto world_size = static_cast<size_t>(transport_->world_size());
-  std::vector<int64_t> all(mine.size() * world_size);
-  BMOE_RETURN_IF_ERROR(transport_->AllGather(AsBytes(absl::MakeConstSpan(mine)),
-                                             AsWritableBytes(all), {}));
-  for (size_t rank = 0; rank < world_size; ++rank) {
+  BMOE_ASSIGN_OR_RETURN(const std::vector<int64_t> all,
+                        GatherAll<int64_t>(mine, *transport_));
+  for (size_t rank = 0; rank * mine.size() < all.size(); ++rank) {
     const int64_t* theirs = &all[rank * mine.size()];
     if (!std::equal(theirs, theirs + 3, mine.begin())) {
       return absl::FailedPreconditionError(

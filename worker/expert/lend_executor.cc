@@ -17,6 +17,13 @@ absl::Span<float> Floats(absl::Span<std::byte> bytes) {
   return {reinterpret_cast<float*>(bytes.data()), bytes.size() / sizeof(float)};
 }
 
+// Routes of others are not worth finding: in large groups there are many.
+bool HasPart(WorkerRank me, WorkerRank home,
+             const std::vector<WorkerRank>& borrowers) {
+  return me == home ||
+         std::find(borrowers.begin(), borrowers.end(), me) != borrowers.end();
+}
+
 }  // namespace
 
 // A backward that began and did not end: the gradients of another layer, which
@@ -47,10 +54,10 @@ absl::Status LendExecutor::Send(const std::vector<Lend>& lends,
 
 absl::Status LendExecutor::Start(Group& group, const RouteRule& rule) {
   const WorkerRank me = store_->rank();
+  if (!HasPart(me, group.home, group.borrowers)) return absl::OkStatus();
   const ExpertRoute route = RouteOf(rule, group.home, group.borrowers);
   const WorkerRank sender = route.SenderTo(me);
   const std::vector<WorkerRank> receivers = route.ReceiversFrom(me);
-  if (sender == me && receivers.empty()) return absl::OkStatus();
   if (sender != me) group.slot = store_->Borrow(group.expert);
   const absl::Span<std::byte> bytes =
       sender == me ? store_->HomeBytes(group.expert) : group.slot->bytes();
@@ -97,18 +104,20 @@ void LendExecutor::FindWaysHome(const std::vector<Lend>& lends,
     }
     ways_home_[*way].computing.push_back(lend.to);
     if (lend.to != me) continue;
-    borrowed_.push_back({.group = group,
-                         .gradient = store_->GradientBuffer(lend.expert),
-                         .way = *way});
+    borrowed_.push_back(
+        {.way = *way, .gradient = store_->GradientBuffer(lend.expert)});
   }
   for (size_t i = 0; i < ways_home_.size(); ++i) {
     WayHome& way = ways_home_[i];
     const Group& group = groups_[way.group];
-    way.route = RouteOf(rule, group.home, way.computing);
+    if (!HasPart(me, group.home, way.computing)) continue;
+    const ExpertRoute route = RouteOf(rule, group.home, way.computing);
+    way.parts = static_cast<size_t>(route.parts);
+    way.next = route.SenderTo(me);
+    way.neighbours = route.ReceiversFrom(me);
     if (group.home != me) continue;
-    const size_t neighbours = way.route.ReceiversFrom(me).size();
-    for (size_t n = 0; n < neighbours; ++n) {
-      returned_.push_back({group.expert, i, n});
+    for (size_t n = 0; n < way.neighbours.size(); ++n) {
+      returned_.push_back({i, n});
     }
   }
 }
@@ -121,22 +130,20 @@ absl::Status LendExecutor::Timed(absl::FunctionRef<absl::Status()> wait) {
 }
 
 absl::Status LendExecutor::AwaitArrival(size_t i) {
-  Group& group = groups_[borrowed_[i].group];
+  const Group& group = GroupOf(borrowed_[i]);
   BMOE_RETURN_IF_ERROR(Timed([&] { return group.passage->AwaitReceived(0); }));
   group.slot->Publish();
   return absl::OkStatus();
 }
 
 absl::Status LendExecutor::BeginReturns() {
-  const WorkerRank me = store_->rank();
   size_t neighbours = 0;
-  for (const WayHome& way : ways_home_) {
-    neighbours += way.route.ReceiversFrom(me).size();
-  }
+  for (const WayHome& way : ways_home_) neighbours += way.neighbours.size();
   std::vector<ExpertSlot> buffers = store_->ReturnBuffers(neighbours);
   for (size_t i = ways_home_.size(); i-- > 0;) {
     WayHome& way = ways_home_[i];
-    for (size_t n = way.route.ReceiversFrom(me).size(); n > 0; --n) {
+    if (way.parts == 0) continue;
+    for (size_t n = 0; n < way.neighbours.size(); ++n) {
       way.others.push_back(std::move(buffers.back()));
       buffers.pop_back();
     }
@@ -146,22 +153,17 @@ absl::Status LendExecutor::BeginReturns() {
 }
 
 absl::Status LendExecutor::Prepare(WayHome& way) {
-  const WorkerRank me = store_->rank();
-  const WorkerRank next = way.route.SenderTo(me);
-  const std::vector<WorkerRank> neighbours = way.route.ReceiversFrom(me);
-  if (next == me && neighbours.empty()) return absl::OkStatus();
-  way.passage =
-      std::make_unique<Passage>(static_cast<size_t>(way.route.parts),
-                                agent_.transport(), agent_.held_sends());
-  for (size_t n = 0; n < neighbours.size(); ++n) {
+  way.passage = std::make_unique<Passage>(way.parts, agent_.transport(),
+                                          agent_.held_sends());
+  for (size_t n = 0; n < way.neighbours.size(); ++n) {
     BMOE_RETURN_IF_ERROR(
-        way.passage->Receive(neighbours[n], way.others[n].bytes));
+        way.passage->Receive(way.neighbours[n], way.others[n].bytes));
   }
-  if (next == me) return absl::OkStatus();
+  if (way.next == store_->rank()) return absl::OkStatus();
   const auto own = std::find_if(
       borrowed_.begin(), borrowed_.end(),
       [&](const Borrowed& b) { return &ways_home_[b.way] == &way; });
-  way.passage->Hold(next, own->gradient->bytes());
+  way.passage->Hold(way.next, own->gradient->bytes());
   bytes_sent_ += store_->shape().bytes();
   return absl::OkStatus();
 }
@@ -174,12 +176,10 @@ void LendExecutor::ReturnGradient(size_t i) {
     way.passage->ReleaseAll();
     return;
   }
-  const size_t parts = static_cast<size_t>(way.route.parts);
-  way.passage->PassOn([own = borrowed.gradient->bytes(), &others = way.others,
-                       parts](size_t part) {
-    for (const ExpertSlot& other : others) {
-      AddInto(Floats(PartOf(own, parts, part)),
-              Floats(PartOf(other.bytes, parts, part)));
+  way.passage->PassOn([own = borrowed.gradient->bytes(), &way](size_t part) {
+    for (const ExpertSlot& other : way.others) {
+      AddInto(Floats(PartOf(own, way.parts, part)),
+              Floats(PartOf(other.bytes, way.parts, part)));
     }
   });
 }

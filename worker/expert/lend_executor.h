@@ -90,7 +90,9 @@ class LendExecutor {
   // Gradients that come home: of each expert that this worker lent one per
   // worker that sends one to it, in the plan's order.
   size_t returned_count() const { return returned_.size(); }
-  ExpertId returned_expert(size_t i) const { return returned_[i].expert; }
+  ExpertId returned_expert(size_t i) const {
+    return groups_[ways_home_[returned_[i].way].group].expert;
+  }
   // Valid from BeginReturns; whoever holds the tensors keeps them.
   const ExpertTensors& returned_gradient(size_t i) const {
     const Returned& returned = returned_[i];
@@ -99,7 +101,7 @@ class LendExecutor {
   // Experts that this worker borrows, in the plan's order.
   size_t borrowed_count() const { return borrowed_.size(); }
   const BorrowedSlot& borrowed(size_t i) const {
-    return *groups_[borrowed_[i].group].slot;
+    return *GroupOf(borrowed_[i]).slot;
   }
   const ExpertTensors& borrowed_gradient(size_t i) const {
     return borrowed_[i].gradient->tensors();
@@ -122,28 +124,32 @@ class LendExecutor {
     std::unique_ptr<Passage> passage = nullptr;
   };
   struct Borrowed {
-    size_t group = 0;
-    std::unique_ptr<BorrowedSlot> gradient;
-    bool ready = false;
     // Index into the ways home.
     size_t way = 0;
+    std::unique_ptr<BorrowedSlot> gradient;
+    bool ready = false;
   };
   // The gradients of a group's expert, of those borrowers that compute some.
   struct WayHome {
     size_t group = 0;
     std::vector<WorkerRank> computing = {};
-    ExpertRoute route = {};
-    // Of this worker's neighbours further out.
+    // Of this worker's part in it: none where these are left as they are.
+    size_t parts = 0;
+    WorkerRank next = {};
+    std::vector<WorkerRank> neighbours = {};
+    // What comes from the neighbours, who are further out.
     std::vector<ExpertSlot> others = {};
-    // Null before BeginReturns, and where this worker has no part in it.
+    // Null before BeginReturns.
     std::unique_ptr<Passage> passage = nullptr;
   };
   struct Returned {
-    ExpertId expert;
     size_t way = 0;
     size_t neighbour = 0;
   };
 
+  const Group& GroupOf(const Borrowed& borrowed) const {
+    return groups_[ways_home_[borrowed.way].group];
+  }
   absl::Status Start(Group& group, const RouteRule& rule);
   void FindWaysHome(const std::vector<Lend>& lends, const RouteRule& rule);
   absl::Status Prepare(WayHome& way);

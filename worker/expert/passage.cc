@@ -55,7 +55,8 @@ void Passage::Hold(WorkerRank peer, absl::Span<std::byte> bytes) {
 
 void Passage::ReleaseAll() {
   on_its_way_ = true;
-  for (size_t part = 0; part < parts_; ++part) Release(part);
+  // The last first: what waits for its turn starts together with the first.
+  for (size_t part = parts_; part-- > 0;) Release(part);
 }
 
 void Passage::Release(size_t part) {

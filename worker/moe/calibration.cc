@@ -18,6 +18,7 @@
 #include "common/status_macros.h"
 #include "worker/moe/expert_ffn.h"
 #include "worker/moe/processor_time.h"
+#include "worker/transport/gather_all.h"
 #include "worker/transport/transport.h"
 
 namespace balancemoe::worker {
@@ -214,22 +215,11 @@ class Calibrator {
 
   // This worker's value, or, if it is 0, the median of those that are not.
   absl::StatusOr<double> OwnOrOthers(double mine) {
-    BMOE_ASSIGN_OR_RETURN(std::vector<double> all, GatherFromAll(mine));
+    BMOE_ASSIGN_OR_RETURN(std::vector<double> all,
+                          GatherAll<double>({mine}, transport_));
     if (mine > 0) return mine;
     std::erase(all, 0);
     return Median(std::move(all));
-  }
-
-  // [W]
-  absl::StatusOr<std::vector<double>> GatherFromAll(double mine) {
-    std::vector<double> all(static_cast<size_t>(transport_.world_size()));
-    BMOE_RETURN_IF_ERROR(transport_.AllGather(
-        absl::MakeConstSpan(reinterpret_cast<const std::byte*>(&mine),
-                            sizeof(mine)),
-        absl::MakeSpan(reinterpret_cast<std::byte*>(all.data()),
-                       all.size() * sizeof(double)),
-        ComputeStream{}));
-    return all;
   }
 
   bool IsSender(WorkerRank partner, int direction) const {
@@ -279,9 +269,9 @@ class Calibrator {
   absl::StatusOr<int64_t> TransfersPerRound(double compute_us,
                                             double expert_us) {
     BMOE_ASSIGN_OR_RETURN(const std::vector<double> computing,
-                          GatherFromAll(compute_us));
+                          GatherAll<double>({compute_us}, transport_));
     BMOE_ASSIGN_OR_RETURN(const std::vector<double> transfers,
-                          GatherFromAll(expert_us));
+                          GatherAll<double>({expert_us}, transport_));
     const double compute =
         std::accumulate(computing.begin(), computing.end(), 0.0);
     const double transfer =

@@ -31,10 +31,8 @@ absl::StatusOr<MoveReport> StepTransfers::RestorePlacement(
     const JobPlacement& placement) {
   std::vector<LayerMoves> moves;
   for (MoeLayer& layer : layers_) {
-    // What was planned for other homes is void, and what is on its way must
-    // have left before anybody changes it.
+    // What was planned for other homes is void.
     layer->TakePlannedMoves();
-    BMOE_RETURN_IF_ERROR(layer->SendAhead({}));
     const ExpertStore& store = layer->experts();
     const auto& now = store.home_of_expert();
     const auto& then = placement.home_of_expert[store.layer().index()];
@@ -79,9 +77,10 @@ absl::StatusOr<MoveReport> StepTransfers::Move(
     made.push_back(of_layer);
     report.moves += static_cast<int64_t>(of_layer.moves.size());
   }
-  if (made.empty()) return report;
-  // Moves must not overtake what is on its way and was never used.
+  // Moves must not overtake what is on its way and was never used, and it must
+  // have left before anybody changes it.
   for (MoeLayer& layer : layers_) BMOE_RETURN_IF_ERROR(layer->SendAhead({}));
+  if (made.empty()) return report;
   const absl::Time start = clock_.Now();
   BMOE_ASSIGN_OR_RETURN(MoveOutcome outcome,
                         MoveExperts(of_stores, agent_.transport(), observer_));

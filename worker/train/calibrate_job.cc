@@ -7,9 +7,9 @@
 #include "common/status_macros.h"
 #include "worker/moe/calibration.h"
 #include "worker/train/adam.h"
-#include "worker/train/gather_all.h"
 #include "worker/train/model_shape.h"
 #include "worker/train/train_job.h"
+#include "worker/transport/gather_all.h"
 
 namespace balancemoe::worker {
 namespace {

@@ -12,7 +12,7 @@
 #include "absl/types/span.h"
 #include "common/status_macros.h"
 #include "worker/checkpoint/safetensors.h"
-#include "worker/train/gather_all.h"
+#include "worker/transport/gather_all.h"
 
 namespace balancemoe::worker {
 namespace {

@@ -4,7 +4,6 @@ balancemoe_library(
   HEADERS
     adam.h
     calibrate_job.h
-    gather_all.h
     gradient_bucket.h
     job_checkpoints.h
     moe_gpt.h

@@ -15,7 +15,6 @@
 #include "worker/moe/gemm_self_test.h"
 #include "worker/train/cost_model_file.h"
 #include "worker/train/energy_meter.h"
-#include "worker/train/gather_all.h"
 #include "worker/train/job_checkpoints.h"
 #include "worker/train/model_shape.h"
 #include "worker/train/pacing.h"
@@ -25,6 +24,7 @@
 #include "worker/train/train_inputs.h"
 #include "worker/train/train_report.h"
 #include "worker/train/trainer.h"
+#include "worker/transport/gather_all.h"
 
 namespace balancemoe::worker {
 namespace {
@@ -42,7 +42,6 @@ absl::StatusOr<int64_t> Largest(int64_t mine, Transport& transport) {
 // What the steps of a run came to.
 struct StepsTaken {
   int64_t first_step = 0;
-  int64_t count = 0;
   // Of rank 0, which writes the report; others would only fill their memory.
   std::vector<StepRecord> steps;
   std::optional<double> energy_j;
@@ -70,7 +69,6 @@ absl::StatusOr<StepsTaken> TakeSteps(const TrainOptions& options,
   EnergyMeter energy;
   for (int64_t step = taken.first_step; step < options.steps; ++step) {
     BMOE_ASSIGN_OR_RETURN(const StepRecord record, trainer.Step(step, step));
-    ++taken.count;
     if (first) taken.steps.push_back(record);
     taken.energy_j = energy.Joules();
     if (first) {
@@ -84,14 +82,15 @@ absl::StatusOr<StepsTaken> TakeSteps(const TrainOptions& options,
   return taken;
 }
 
-absl::StatusOr<RunSummary> Summarise(const StepsTaken& taken, Trainer& trainer,
+absl::StatusOr<RunSummary> Summarise(const TrainOptions& options,
+                                     const StepsTaken& taken, Trainer& trainer,
                                      Agent& agent) {
   RunSummary summary;
   const std::vector<std::string> choice = absl::StrSplit(agent.policy(), '@');
   summary.policy = choice.front();
   summary.mode = choice.back();
   summary.workers = agent.transport().world_size();
-  summary.warmup_steps = WarmupSteps(taken.count);
+  summary.warmup_steps = WarmupSteps(options.steps - taken.first_step);
   if (taken.first_step > 0) summary.resumed_from_step = taken.first_step;
   summary.energy_j = taken.energy_j;
   BMOE_ASSIGN_OR_RETURN(const Trainer::Digests digests, trainer.StateDigests());
@@ -121,7 +120,8 @@ absl::StatusOr<nlohmann::ordered_json> RunTrainJob(const TrainOptions& options,
   BMOE_RETURN_IF_ERROR(GiveCostModel(options, agent));
   BMOE_ASSIGN_OR_RETURN(const StepsTaken taken,
                         TakeSteps(options, place, agent, trainer, progress));
-  BMOE_ASSIGN_OR_RETURN(RunSummary summary, Summarise(taken, trainer, agent));
+  BMOE_ASSIGN_OR_RETURN(RunSummary summary,
+                        Summarise(options, taken, trainer, agent));
   summary.pacing = pacing;
   if (!first) return nlohmann::ordered_json();
   return BuildTrainReport(options, summary, taken.steps);

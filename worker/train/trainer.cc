@@ -9,11 +9,11 @@
 
 #include "absl/types/span.h"
 #include "common/status_macros.h"
-#include "worker/train/gather_all.h"
 #include "worker/train/model_shape.h"
 #include "worker/train/process_usage.h"
 #include "worker/train/routers.h"
 #include "worker/train/state_digest.h"
+#include "worker/transport/gather_all.h"
 
 namespace balancemoe::worker {
 namespace {

@@ -38,9 +38,7 @@ class DelayLine {
   DelayLine(WorkerRank rank, const LinkDelay& delay, DelayedNodes nodes)
       : rank_(rank), within_(delay), nodes_(std::move(nodes)) {}
 
-  // Of all links.
-  bool delays_collectives() const { return within_.delay_collectives; }
-  // Of collectives that are one message.
+  // Of the links within a node, and of collectives.
   const LinkDelay& within() const { return within_; }
   // Of the link to `peer`.
   const LinkDelay& to(WorkerRank peer) const {
@@ -308,7 +306,7 @@ class DelayedTransport final : public Transport {
                        absl::FunctionRef<absl::Status()> collective) {
     const absl::Time started = line_->Now();
     BMOE_RETURN_IF_ERROR(collective());
-    if (!line_->delays_collectives() || world_size() == 1) {
+    if (!line_->within().delay_collectives || world_size() == 1) {
       return absl::OkStatus();
     }
     return line_->WaitUntil(started + line_->within().TimeOf(bytes));

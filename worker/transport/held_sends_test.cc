@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/string_view.h"
@@ -50,6 +51,15 @@ class HeldSendsTest : public ::testing::Test {
     return sends_->Hold(kReceiver, Bytes(word));
   }
 
+  // "aaaa", which is held, and "bbbb", which waits for its turn.
+  std::pair<std::shared_ptr<HeldSend>, std::shared_ptr<HeldSend>>
+  SecondOfTwoReleased() {
+    const auto a = Hold(first_);
+    const auto b = Hold(second_);
+    sends_->Release(kReceiver, *b);
+    return {a, b};
+  }
+
   std::unique_ptr<TransferBatch> Receive(std::vector<std::string>& words) {
     std::vector<Transfer> transfers;
     for (std::string& word : words) {
@@ -67,6 +77,8 @@ class HeldSendsTest : public ::testing::Test {
   std::unique_ptr<Transport> sender_;
   std::unique_ptr<Transport> receiver_;
   std::unique_ptr<HeldSends> sends_;
+  std::string first_ = "aaaa";
+  std::string second_ = "bbbb";
 };
 
 TEST_F(HeldSendsTest, ArriveInTheOrderOfTheirPlacesWhateverIsReleasedFirst) {
@@ -92,13 +104,9 @@ TEST_F(HeldSendsTest, ArriveInTheOrderOfTheirPlacesWhateverIsReleasedFirst) {
 }
 
 TEST_F(HeldSendsTest, WhatIsGivenUpLetsTheNextOnesGo) {
-  std::string first = "aaaa";
-  std::string second = "bbbb";
-  const auto a = Hold(first);
-  const auto b = Hold(second);
+  const auto [a, b] = SecondOfTwoReleased();
   std::vector<std::string> words(1);
   const auto batch = Receive(words);
-  sends_->Release(kReceiver, *b);
 
   sends_->GiveUp(kReceiver, *a, absl::DataLossError("came damaged"));
 
@@ -110,13 +118,9 @@ TEST_F(HeldSendsTest, WhatIsGivenUpLetsTheNextOnesGo) {
 }
 
 TEST_F(HeldSendsTest, WhatWaitsForItsTurnCanBeGivenUpAndWhatHasStartedCannot) {
-  std::string first = "aaaa";
-  std::string second = "bbbb";
-  const auto a = Hold(first);
-  const auto b = Hold(second);
+  const auto [a, b] = SecondOfTwoReleased();
   std::vector<std::string> words(1);
   const auto batch = Receive(words);
-  sends_->Release(kReceiver, *b);
 
   sends_->GiveUp(kReceiver, *b, absl::CancelledError("no more"));
   sends_->Release(kReceiver, *a);

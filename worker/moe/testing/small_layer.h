@@ -4,6 +4,7 @@
 #include <torch/types.h>
 
 #include <cstdint>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -32,6 +33,16 @@ inline std::vector<Lend> LendAllOfWorkerZero(Iteration, LayerId,
                                              const LayerRouting&) {
   return {{ExpertId(1), WorkerRank(0), WorkerRank(1)},
           {ExpertId(0), WorkerRank(0), WorkerRank(1)}};
+}
+
+// What the forward's error says; empty when there is none.
+inline std::string ForwardError(MoeLayer& layer, const torch::Tensor& input) {
+  try {
+    layer->forward(input);
+  } catch (const c10::Error& error) {
+    return error.what();
+  }
+  return "";
 }
 
 inline torch::Tensor Input(int32_t rank, int64_t tokens = 30) {

@@ -1,5 +1,5 @@
-#ifndef BALANCEMOE_WORKER_TRAIN_GATHER_ALL_H_
-#define BALANCEMOE_WORKER_TRAIN_GATHER_ALL_H_
+#ifndef BALANCEMOE_WORKER_TRANSPORT_GATHER_ALL_H_
+#define BALANCEMOE_WORKER_TRANSPORT_GATHER_ALL_H_
 
 #include <cstddef>
 #include <type_traits>
@@ -32,4 +32,4 @@ absl::StatusOr<std::vector<T>> GatherAll(absl::Span<const T> mine,
 
 }  // namespace balancemoe::worker
 
-#endif  // BALANCEMOE_WORKER_TRAIN_GATHER_ALL_H_
+#endif  // BALANCEMOE_WORKER_TRANSPORT_GATHER_ALL_H_

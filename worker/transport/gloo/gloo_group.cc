@@ -13,10 +13,12 @@
 namespace balancemoe::worker {
 namespace {
 
-// How long the cause of a broken connection may take to arrive on another.
-constexpr absl::Duration kNewsDelay = absl::Milliseconds(300);
+// How long the cause of a broken connection may take to arrive on another. It
+// is on its way already; what can hold it up is a machine that runs something
+// else for a while.
+constexpr absl::Duration kNewsDelay = absl::Seconds(5);
 // How long leaving may take when peers do not read, in all.
-constexpr absl::Duration kFarewell = absl::Milliseconds(200);
+constexpr absl::Duration kFarewell = absl::Seconds(2);
 
 }  // namespace
 
@@ -25,6 +27,7 @@ GlooGroup::GlooGroup(const GroupOptions& options, GlooMesh mesh)
       mesh_(std::move(mesh)),
       hearts_(static_cast<size_t>(options.world_size)),
       greeted_(static_cast<size_t>(options.world_size)),
+      dead_(static_cast<size_t>(options.world_size)),
       left_(static_cast<size_t>(options.world_size)) {
   for (int32_t peer = 0; peer < options_.world_size; ++peer) {
     if (peer == options_.rank.value()) continue;
@@ -67,7 +70,7 @@ GlooGroup::~GlooGroup() {
 }
 
 absl::Status GlooGroup::Greet(absl::Duration timeout) {
-  absl::Time deadline = clock_.Now() + timeout;
+  const absl::Time deadline = clock_.Now() + timeout;
   for (const auto& heart : hearts_) {
     if (heart != nullptr) heart->Tell(GlooNews::kConnected, "");
   }
@@ -77,16 +80,17 @@ absl::Status GlooGroup::Greet(absl::Duration timeout) {
     greeted_[options_.rank.index()] = true;
     while (true) {
       missing.clear();
+      bool all_dead = true;
       for (int32_t peer = 0; peer < options_.world_size; ++peer) {
-        if (!greeted_[static_cast<size_t>(peer)]) missing.push_back(peer);
+        if (greeted_[static_cast<size_t>(peer)]) continue;
+        missing.push_back(peer);
+        all_dead = all_dead && dead_[static_cast<size_t>(peer)];
       }
       if (missing.empty()) return absl::OkStatus();
-      if (state_ != State::kReady) {
-        // A quick rank may abort while greetings of slow ones are on their way.
-        deadline = std::min(deadline, aborted_at_ + kNewsDelay);
-      }
+      // A quick rank may abort while greetings of slow ones are on their way;
+      // only those of the dead will not come.
       const absl::Duration left = deadline - clock_.Now();
-      if (left <= absl::ZeroDuration()) break;
+      if (all_dead || left <= absl::ZeroDuration()) break;
       changed_.WaitFor(&mutex_, left);
     }
   }
@@ -111,7 +115,11 @@ void GlooGroup::OnNews(WorkerRank peer, GlooNews news, absl::string_view text) {
     case GlooNews::kAborted:
       Abort(text);
       return;
-    case GlooNews::kDead:
+    case GlooNews::kDead: {
+      MutexLock lock(&mutex_);
+      dead_[peer.index()] = true;
+      changed_.NotifyAll();
+    }
       Abort(absl::StrCat("worker ", peer.value(),
                          " is gone: its connection broke"));
       return;
@@ -134,7 +142,6 @@ void GlooGroup::Abort(absl::string_view reason) {
     }
     state_ = State::kClosing;
     reason_ = std::string(reason);
-    aborted_at_ = clock_.Now();
     changed_.NotifyAll();
   }
   for (const auto& heart : hearts_) {

@@ -92,8 +92,8 @@ class GlooGroup {
   CondVar changed_;
   State state_ ABSL_GUARDED_BY(mutex_) = State::kReady;
   std::string reason_ ABSL_GUARDED_BY(mutex_);
-  absl::Time aborted_at_ ABSL_GUARDED_BY(mutex_);
   std::vector<bool> greeted_ ABSL_GUARDED_BY(mutex_);
+  std::vector<bool> dead_ ABSL_GUARDED_BY(mutex_);
   std::vector<bool> left_ ABSL_GUARDED_BY(mutex_);
   // Threads may be waiting on these.
   std::set<gloo::transport::UnboundBuffer*> buffers_ ABSL_GUARDED_BY(mutex_);

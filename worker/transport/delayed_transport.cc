@@ -14,23 +14,10 @@
 #include "common/mutex.h"
 #include "common/status_macros.h"
 #include "worker/transport/arguments.h"
+#include "worker/transport/delayed_lane.h"
 
 namespace balancemoe::worker {
 namespace {
-
-// Carries one message at a time.
-class Lane {
- public:
-  // Occupies the lane for `time`, not before `earliest`; returns from when.
-  absl::Time Take(absl::Time earliest, absl::Duration time) {
-    const absl::Time begin = std::max(earliest, free_);
-    free_ = begin + time;
-    return begin;
-  }
-
- private:
-  absl::Time free_ = absl::InfinitePast();
-};
 
 // The slow link's end at one worker. Thread-safe.
 class DelayLine {
@@ -97,8 +84,8 @@ class DelayLine {
   Mutex mutex_;
   CondVar changed_;
   // By whether they cross between nodes.
-  std::array<Lane, 2> sending_ ABSL_GUARDED_BY(mutex_);
-  std::array<Lane, 2> receiving_ ABSL_GUARDED_BY(mutex_);
+  std::array<DelayedLane, 2> sending_ ABSL_GUARDED_BY(mutex_);
+  std::array<DelayedLane, 2> receiving_ ABSL_GUARDED_BY(mutex_);
   absl::Status end_ ABSL_GUARDED_BY(mutex_);
 };
 
@@ -169,7 +156,9 @@ class DelayedBatch final : public TransferBatch {
   }
 
   // When the link lets the transfer, which has arrived, through. Those that
-  // have arrived take the lane in the order in which they were started.
+  // have arrived take the lane in the order in which they were started, each
+  // where it was free since the transfer was sent: others may have been asked
+  // for before that were sent later.
   absl::Time Due(size_t index) const ABSL_LOCKS_EXCLUDED(mutex_) {
     MutexLock lock(&mutex_);
     for (size_t i = 0; i <= index; ++i) {

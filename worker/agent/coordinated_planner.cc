@@ -106,11 +106,22 @@ absl::StatusOr<LayerRouting> CoordinatedPlanner::PlanLayer(
       LoadMatrix tokens,
       exchange_->GatherCounts(iteration_, layer, in_force_.placement().version,
                               tokens_per_expert, extra));
-  counters_.peer_wait += clock_.Now() - begin;
+  const absl::Duration peer_wait = clock_.Now() - begin;
+  counters_.peer_wait += peer_wait;
+  BMOE_ASSIGN_OR_RETURN(
+      LayerRouting routing,
+      RouteGathered(layer, tokens_per_expert, std::move(tokens), peer_wait));
+  routing.peer_wait = peer_wait;
+  return routing;
+}
+
+absl::StatusOr<LayerRouting> CoordinatedPlanner::RouteGathered(
+    LayerId layer, absl::Span<const int64_t> tokens_per_expert,
+    LoadMatrix tokens, absl::Duration peer_wait) {
   outcomes_[layer.index()].reset();
   if (!plans_inline_) ReportStepLoads(layer, tokens_per_expert);
   if (in_force_.usable() != nullptr) {
-    return RouteByPlanInForce(layer, std::move(tokens), begin);
+    return RouteByPlanInForce(layer, std::move(tokens), peer_wait);
   }
   if (!EverybodyWaits()) {
     ++counters_.plans_none;
@@ -120,7 +131,7 @@ absl::StatusOr<LayerRouting> CoordinatedPlanner::PlanLayer(
                      .layers = {layer},
                      .tokens_per_expert = tokens_per_expert,
                      .placement_version = in_force_.placement().version});
-  return PlanInline(layer, std::move(tokens), begin);
+  return PlanInline(layer, std::move(tokens), peer_wait);
 }
 
 void CoordinatedPlanner::ReportStepLoads(
@@ -141,7 +152,7 @@ void CoordinatedPlanner::ReportStepLoads(
 
 LayerRouting CoordinatedPlanner::RouteByPlanInForce(LayerId layer,
                                                     LoadMatrix tokens,
-                                                    absl::Time begin) {
+                                                    absl::Duration peer_wait) {
   const absl::Time gathered = clock_.Now();
   LayerRouting routing =
       RouteLayerAhead(std::move(tokens), in_force_.homes(layer),
@@ -153,14 +164,13 @@ LayerRouting CoordinatedPlanner::RouteByPlanInForce(LayerId layer,
   outcome.plan = routing.plan;
   outcome.kind = routing.lends.empty() ? LayerOutcome::Kind::kNone
                                        : LayerOutcome::Kind::kUsed;
-  outcome.peer_wait = gathered - begin;
+  outcome.peer_wait = peer_wait;
   ++(routing.lends.empty() ? counters_.plans_none : counters_.plans_used);
   return routing;
 }
 
-absl::StatusOr<LayerRouting> CoordinatedPlanner::PlanInline(LayerId layer,
-                                                            LoadMatrix tokens,
-                                                            absl::Time begin) {
+absl::StatusOr<LayerRouting> CoordinatedPlanner::PlanInline(
+    LayerId layer, LoadMatrix tokens, absl::Duration peer_wait) {
   const absl::Time gathered = clock_.Now();
   PlanInbox::Received received = AwaitPlan();
   const absl::Time received_at = clock_.Now();
@@ -174,7 +184,7 @@ absl::StatusOr<LayerRouting> CoordinatedPlanner::PlanInline(LayerId layer,
   outcome.iteration = iteration_;
   outcome.layer = layer;
   outcome.plan_wait = received_at - gathered;
-  outcome.peer_wait = gathered - begin + vote_time;
+  outcome.peer_wait = peer_wait + vote_time;
   const Plan plan = Conclude(Settle(votes), std::move(received), outcome);
   LayerRouting routing = Route(layer, std::move(tokens), plan);
   routing.plan = plan.id;

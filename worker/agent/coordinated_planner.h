@@ -65,11 +65,15 @@ class CoordinatedPlanner {
     return RouteLayer(std::move(tokens), in_force_.homes(layer), plan.decision,
                       plan.cost, exchange_->group());
   }
+  // Once the counts of all workers, `tokens`, are there, which were waited for.
+  absl::StatusOr<LayerRouting> RouteGathered(
+      LayerId layer, absl::Span<const int64_t> tokens_per_expert,
+      LoadMatrix tokens, absl::Duration peer_wait);
   absl::StatusOr<LayerRouting> PlanInline(LayerId layer, LoadMatrix tokens,
-                                          absl::Time begin);
+                                          absl::Duration peer_wait);
   // What the plan in force, made ahead, makes of the counts.
   LayerRouting RouteByPlanInForce(LayerId layer, LoadMatrix tokens,
-                                  absl::Time begin);
+                                  absl::Duration peer_wait);
   void ReportStepLoads(LayerId layer,
                        absl::Span<const int64_t> tokens_per_expert);
   PlanVote VoteOn(const PlanInbox::Received& received,

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "common/ids.h"
 #include "common/planning/expert_route.h"
@@ -48,6 +49,8 @@ struct LayerRouting {
   // Forecast for it: of an inline plan the coordinator's, of one made ahead
   // that by these counts. 0 without a plan.
   double predicted_us = 0;
+  // How long the counts of slower workers were waited for.
+  absl::Duration peer_wait;
 };
 
 // What `plan` makes of these counts: equal input gives equal routings on every

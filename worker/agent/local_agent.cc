@@ -125,6 +125,7 @@ absl::StatusOr<LayerRouting> LocalAgent::PlanLayer(
   const absl::Time gathered = clock_.Now();
   counters_.peer_wait += gathered - begin;
   LayerRouting routing = Route(layer, std::move(tokens));
+  routing.peer_wait = gathered - begin;
   ++(routing.lends.empty() ? counters_.plans_none : counters_.plans_used);
   counters_.plan_wait += clock_.Now() - gathered;
   return routing;

@@ -38,6 +38,7 @@ class CombineFunction : public torch::autograd::Function<CombineFunction> {
              pass->exchange().ToExperts(rows, pass->exchange_times()))) {
       results.push_back(std::move(batch));
     }
+    pass->EndEntry();
     pass->EndStep();
     return results;
   }

@@ -66,8 +66,14 @@ void LayerPass::BeginBackward() {
   backward_start_ = context_->clock.Now();
   backward_start_cpu_ = OtherThreadsProcessorTime();
   forward_cpu_ = times_->other_threads_cpu;
+  forward_peer_wait_ = exchange_times_.peer_wait;
   context_->store->PrepareGradients();
   if (!lends_->finished()) Check(lends_->BeginReturns());
+}
+
+// Peers that come late are late from what they did before.
+void LayerPass::EndEntry() {
+  backward_start_ += exchange_times_.peer_wait - forward_peer_wait_;
 }
 
 void LayerPass::EndCompute(absl::Time start, int64_t tokens, bool backward) {

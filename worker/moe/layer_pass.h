@@ -68,6 +68,9 @@ class LayerPass : public torch::CustomClassHolder {
   // The first thing in the layer's backward.
   void BeginBackward();
 
+  // The first exchange of backward has ended, so that all workers are in it.
+  void EndEntry();
+
   // The last thing, when the whole backward, of all layers, has ended. Does
   // nothing when done already.
   void FinishBackward();
@@ -121,6 +124,7 @@ class LayerPass : public torch::CustomClassHolder {
   absl::Time backward_start_ = absl::InfiniteFuture();
   absl::Duration backward_start_cpu_;
   absl::Duration forward_cpu_;
+  absl::Duration forward_peer_wait_;
 };
 
 }  // namespace balancemoe::worker

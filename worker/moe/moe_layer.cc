@@ -102,7 +102,9 @@ class MoeLayerImpl::Impl {
   bool idle() const { return context_->open_passes == 0; }
 
  private:
-  c10::intrusive_ptr<LayerPass> Plan(const GateChoice& choice);
+  LayerRouting Route(const GateChoice& choice);
+  c10::intrusive_ptr<LayerPass> Begin(const GateChoice& choice,
+                                      const LayerRouting& routing);
   std::unique_ptr<LendExecutor> MakeExecutor() {
     return std::make_unique<LendExecutor>(context_->store, context_->agent,
                                           context_->clock);
@@ -133,10 +135,12 @@ torch::Tensor MoeLayerImpl::Impl::Forward(const torch::Tensor& hidden) {
   const GateChoice choice = gate_(hidden);
   gate_losses_ = choice.losses;
 
-  const absl::Time start = context_->clock.Now();
+  const absl::Time entry = context_->clock.Now();
   const absl::Duration start_cpu = OtherThreadsProcessorTime();
   times_ = std::make_shared<MoeLayerTimes>();
-  const c10::intrusive_ptr<LayerPass> pass = Plan(choice);
+  const LayerRouting routing = Route(choice);
+  const absl::Time start = entry + routing.peer_wait;
+  const c10::intrusive_ptr<LayerPass> pass = Begin(choice, routing);
   Dispatched dispatched = Dispatch(pass, hidden, LendAway(pass));
   ComputeStaying(pass, dispatched.batches);
   ComputeArrived(pass, dispatched.batches);
@@ -149,34 +153,38 @@ torch::Tensor MoeLayerImpl::Impl::Forward(const torch::Tensor& hidden) {
   return out;
 }
 
-c10::intrusive_ptr<LayerPass> MoeLayerImpl::Impl::Plan(
-    const GateChoice& choice) {
+LayerRouting MoeLayerImpl::Impl::Route(const GateChoice& choice) {
+  auto routing = context_->agent.PlanLayer(options_.layer, choice.counts);
+  context_->Check(routing.status());
+  return *std::move(routing);
+}
+
+c10::intrusive_ptr<LayerPass> MoeLayerImpl::Impl::Begin(
+    const GateChoice& choice, const LayerRouting& routing) {
   Agent& agent = context_->agent;
   const WorkerRank me = agent.transport().rank();
-  const auto routing = agent.PlanLayer(options_.layer, choice.counts);
-  context_->Check(routing.status());
   // First of all, so that parameters travel while tokens do.
   std::unique_ptr<LendExecutor> executor = std::move(sent_ahead_);
   if (executor == nullptr) executor = MakeExecutor();
-  context_->Check(executor->Use(routing->lends, routing->rule));
+  context_->Check(executor->Use(routing.lends, routing.rule));
   const auto ids =
       absl::MakeConstSpan(choice.experts.const_data_ptr<int64_t>(),
                           static_cast<size_t>(choice.experts.numel()));
-  const SendOrder order = OrderRows(ids, routing->split, me);
-  CountTransfers(*routing, me, *times_);
+  const SendOrder order = OrderRows(ids, routing.split, me);
+  CountTransfers(routing, me, *times_);
   times_->tokens_dropped = choice.dropped;
-  KeepMoves(routing->moves);
+  KeepMoves(routing.moves);
   return c10::make_intrusive<LayerPass>(
       context_,
       LayerPass::Routes{
           .row_of_choice = torch::tensor(order.row_of_choice, torch::kLong),
           .choice_of_row = torch::tensor(order.choice_of_row, torch::kLong),
           .top_k = options_.top_k,
-          .plan = routing->plan,
-          .lends_anywhere = !routing->lends.empty()},
+          .plan = routing.plan,
+          .lends_anywhere = !routing.lends.empty()},
       TokenExchange({.hidden = options_.hidden,
                      .split_peer_wait = options_.split_peer_wait},
-                    MakeTokenLayout(routing->split, me), agent.transport(),
+                    MakeTokenLayout(routing.split, me), agent.transport(),
                     context_->clock),
       std::move(executor), times_);
 }

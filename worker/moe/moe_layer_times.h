@@ -9,7 +9,10 @@ namespace balancemoe::worker {
 
 // What one forward and backward of the layer did on this worker.
 struct MoeLayerTimes {
-  // Gate's end to combined output, and the same in backward.
+  // Gate's end to combined output, and the same in backward, from when all
+  // workers have come so far: what slower peers did before is not of this
+  // layer. In backward that is known with MoeLayerOptions::split_peer_wait
+  // only.
   absl::Duration forward;
   absl::Duration backward;
   // Inside the experts' own computation, both directions.

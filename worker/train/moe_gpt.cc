@@ -83,6 +83,8 @@ MoeGptImpl::MoeGptImpl(const MoeGptOptions& options, Agent& agent) {
     moe.seed = options.seed;
     moe.moments = options.moments;
     moe.pace = options.pace;
+    // Emulated exchanges begin when all have come anyway.
+    moe.split_peer_wait = options.pace.has_value();
     moe_layers_.push_back(MoeLayer(moe, agent));
     blocks_.push_back(register_module(absl::StrCat("block", layer),
                                       Block(options, moe_layers_.back())));

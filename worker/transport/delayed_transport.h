@@ -40,8 +40,9 @@ struct DelayedNodes {
 // allow. Each worker has one lane to send and one to receive, for each kind of
 // links; a transfer occupies its sender's from when both it has been started
 // and the lane is free, then, with the same length, its receiver's, so that
-// those of a lane queue up. The sender tells the receiver when its lane began, on the machine's
-// monotonic clock: all workers are on one machine. Waiting costs no CPU.
+// those of a lane queue up. The sender tells the receiver when its lane began,
+// on the machine's monotonic clock: all workers are on one machine. Waiting
+// costs no CPU.
 //
 // Done() and Elapsed() know the delay; the bytes may lie in the buffer before.
 // Bytes that are there arrive, also when their sender has left by then; the

@@ -79,7 +79,6 @@ class TrainBenchLoop {
     summary.mode = "inline";
     summary.workers = place_.world_size;
     summary.peak_rss_bytes = PeakRssBytes();
-    summary.peak_expert_bytes = trainer_.PeakExpertBytes();
     summary.pacing = pacing_;
     return summary;
   }

@@ -66,12 +66,14 @@ void ExpertStore::SettleIn(ExpertId expert, HomeSlot slot) {
   home_experts_.insert(
       std::lower_bound(home_experts_.begin(), home_experts_.end(), expert),
       expert);
+  peak_homes_ = std::max(peak_homes_, home_experts_.size());
 }
 
 std::vector<absl::Span<std::byte>> ExpertStore::BeginArrival(ExpertId expert) {
   BMOE_CHECK(!IsHome(expert));
   const auto [at, begun] = arrivals_.emplace(expert, slots_.Take());
   BMOE_CHECK(begun);
+  peak_homes_ = std::max(peak_homes_, home_experts_.size() + arrivals_.size());
   return at->second.StateBytes();
 }
 
@@ -119,6 +121,7 @@ std::unique_ptr<BorrowedSlot> ExpertStore::GradientBuffer(ExpertId expert) {
 
 std::vector<ExpertSlot> ExpertStore::ReturnBuffers(size_t count) {
   most_returned_ = std::max(most_returned_, count);
+  peak_returned_ = std::max(peak_returned_, count);
   return MakeExpertSlab(options_.shape, count);
 }
 
@@ -133,6 +136,14 @@ void ExpertStore::PrepareGradients() {
       gradient.zero_();
     }
   }
+}
+
+int64_t ExpertStore::TakePeakBytes() {
+  const size_t homes = std::exchange(peak_homes_, home_experts_.size());
+  const size_t spare = spares_->TakeMost() + gradient_buffers_->TakeMost() +
+                       std::exchange(peak_returned_, 0);
+  return slots_.BytesOf(homes) +
+         static_cast<int64_t>(spare) * options_.shape.bytes();
 }
 
 int64_t ExpertStore::allocated_bytes() const {

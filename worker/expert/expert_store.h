@@ -112,6 +112,8 @@ class ExpertStore : public torch::nn::Module {
   // Of parameters, gradients and moments, home and borrowed, ever needed at a
   // time.
   int64_t allocated_bytes() const;
+  // Of the same, the most in use at a time since the last call.
+  int64_t TakePeakBytes();
 
  private:
   void SettleIn(ExpertId expert, HomeSlot slot);
@@ -128,6 +130,9 @@ class ExpertStore : public torch::nn::Module {
   std::shared_ptr<SpareSlots> spares_;
   std::shared_ptr<SpareSlots> gradient_buffers_;
   size_t most_returned_ = 0;
+  // Since the last TakePeakBytes().
+  size_t peak_homes_ = 0;
+  size_t peak_returned_ = 0;
 };
 
 }  // namespace balancemoe::worker

@@ -116,6 +116,25 @@ TEST(ExpertStoreTest, SpareMemoryIsWhatWasEverBorrowedAtATime) {
   EXPECT_EQ(store->allocated_bytes(), 6 * kShape.bytes());
 }
 
+TEST(ExpertStoreTest, PeakIsOfWhatWasInUseAtATimeSinceTheLastCall) {
+  const auto store = MakeStore(0, 2);
+  const int64_t homes = 4 * kShape.bytes();
+  EXPECT_EQ(store->TakePeakBytes(), homes);
+
+  const auto kept = store->Borrow(ExpertId(2));
+  {
+    const auto other = store->Borrow(ExpertId(3));
+    const auto gradient = store->GradientBuffer(ExpertId(3));
+  }
+  store->ReturnBuffers(2);
+  EXPECT_EQ(store->TakePeakBytes(), homes + 5 * kShape.bytes());
+  EXPECT_EQ(store->TakePeakBytes(), homes + kShape.bytes());
+
+  store->BeginArrival(ExpertId(3));
+  store->AbandonArrivals();
+  EXPECT_EQ(store->TakePeakBytes(), homes + 3 * kShape.bytes());
+}
+
 TEST(ExpertStoreTest, ABorrowedSlotOutlivesTheStore) {
   auto store = MakeStore(0, 2);
   const auto slot = store->Borrow(ExpertId(3));

@@ -54,8 +54,8 @@ HomeSlot HomeSlots::Take() {
   return slot;
 }
 
-int64_t HomeSlots::bytes() const {
-  return static_cast<int64_t>(count_ * (2 + moments_)) * shape_.bytes();
+int64_t HomeSlots::BytesOf(size_t slots) const {
+  return static_cast<int64_t>(slots * (2 + moments_)) * shape_.bytes();
 }
 
 }  // namespace balancemoe::worker

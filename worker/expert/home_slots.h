@@ -38,7 +38,9 @@ class HomeSlots {
   void Give(HomeSlot slot) { free_.push_back(std::move(slot)); }
 
   // Bytes of all slots ever made.
-  int64_t bytes() const;
+  int64_t bytes() const { return BytesOf(count_); }
+  // Of `slots` slots: parameters, gradients and moments.
+  int64_t BytesOf(size_t slots) const;
 
  private:
   void Make(size_t count);

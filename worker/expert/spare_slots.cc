@@ -24,10 +24,15 @@ const ExpertTensors* SpareSlots::Find(ExpertId expert) const {
   return found == taken_.rend() ? nullptr : &(*found)->tensors();
 }
 
+size_t SpareSlots::TakeMost() {
+  return std::exchange(most_taken_, taken_.size());
+}
+
 BorrowedSlot::BorrowedSlot(std::shared_ptr<SpareSlots> pool, ExpertSlot slot,
                            ExpertId expert)
     : pool_(std::move(pool)), slot_(std::move(slot)), expert_(expert) {
   pool_->taken_.push_back(this);
+  pool_->most_taken_ = std::max(pool_->most_taken_, pool_->taken_.size());
 }
 
 BorrowedSlot::~BorrowedSlot() {

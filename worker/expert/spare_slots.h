@@ -26,6 +26,8 @@ class SpareSlots : public std::enable_shared_from_this<SpareSlots> {
   const ExpertTensors* Find(ExpertId expert) const;
 
   size_t count() const { return count_; }
+  // The most that were taken at a time since the last call.
+  size_t TakeMost();
 
  private:
   friend class BorrowedSlot;
@@ -34,6 +36,7 @@ class SpareSlots : public std::enable_shared_from_this<SpareSlots> {
   size_t count_ = 0;
   std::vector<ExpertSlot> free_;
   std::vector<const BorrowedSlot*> taken_;
+  size_t most_taken_ = 0;
 };
 
 // A slot on loan for one expert; goes back when destroyed.

@@ -35,6 +35,9 @@ struct LayerFigures {
   int64_t lends_in_part = 0;
   // Sent by this worker.
   int64_t transfer_bytes = 0;
+  // The most at a time: parameters, gradients and optimizer state of own
+  // experts, parameters and gradients of borrowed ones.
+  int64_t expert_bytes = 0;
 };
 
 // What one worker measured in one step besides its layers. Travels as bytes.

@@ -98,8 +98,6 @@ absl::StatusOr<RunSummary> Summarise(const TrainOptions& options,
   summary.optimizer_sha256 = ToHex(digests.optimizer);
   BMOE_ASSIGN_OR_RETURN(summary.peak_rss_bytes,
                         Largest(PeakRssBytes(), agent.transport()));
-  BMOE_ASSIGN_OR_RETURN(summary.peak_expert_bytes,
-                        Largest(trainer.PeakExpertBytes(), agent.transport()));
   return summary;
 }
 

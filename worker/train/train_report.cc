@@ -302,9 +302,12 @@ void AddMemory(const TrainOptions& options, const RunSummary& summary,
       PeakOverWorkers(steps, [row_bytes](const LayerFigures& layer) {
         return row_bytes * static_cast<double>(layer.tokens_computed);
       });
+  const double experts = PeakOverWorkers(steps, [](const LayerFigures& layer) {
+    return static_cast<double>(layer.expert_bytes);
+  });
   report["peak_rss_bytes"] = {{"max_over_workers", summary.peak_rss_bytes}};
   report["peak_expert_bytes"] = {
-      {"max_over_workers", summary.peak_expert_bytes}};
+      {"max_over_workers", static_cast<int64_t>(experts)}};
   report["peak_activation_bytes"] = {
       {"max_over_workers", static_cast<int64_t>(activations)}};
 }

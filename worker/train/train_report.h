@@ -26,11 +26,8 @@ struct RunSummary {
   // Hexadecimal, see docs/training.md; empty: not taken.
   std::string parameters_sha256;
   std::string optimizer_sha256;
-  // Of the worker where it is largest, like the next.
+  // Of the worker where it is largest.
   int64_t peak_rss_bytes = 0;
-  // Parameters, gradients and optimizer state of a worker's own experts and of
-  // those that it borrowed at a time.
-  int64_t peak_expert_bytes = 0;
   std::optional<double> energy_j;
   // What was emulated, if anything.
   std::optional<Pacing> pacing;

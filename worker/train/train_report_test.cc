@@ -104,6 +104,18 @@ TEST(TrainReportTest, SlowestWorkerOfEachLayerCounts) {
   EXPECT_DOUBLE_EQ(report["imbalance"]["mean"], 1.25);
 }
 
+TEST(TrainReportTest, PeakOfExpertsIsOfTheFullestWorkerInAnyStep) {
+  std::vector<StepRecord> steps = {Step(3, 10, 1), Step(2, 10, 1)};
+  // [W, layers]
+  steps[0].layers[0].expert_bytes = 500;
+  steps[0].layers[1].expert_bytes = 100;
+  steps[0].layers[2].expert_bytes = 300;
+  steps[1].layers[2].expert_bytes = 400;
+  steps[1].layers[3].expert_bytes = 400;
+
+  EXPECT_EQ(Report(steps, 0)["peak_expert_bytes"]["max_over_workers"], 800);
+}
+
 TEST(TrainReportTest, WarmUpCountsForTotalsButNotForTimes) {
   const auto report = Report({Step(3, 500, 1), Step(2, 10, 1)}, 1);
 

@@ -73,7 +73,8 @@ std::vector<AdamParameter> ParametersOf(const ExpertStore& store,
   return all;
 }
 
-LayerFigures FiguresOf(const MoeLayerTimes& times) {
+LayerFigures FiguresOf(MoeLayer& moe) {
+  const MoeLayerTimes& times = moe->last_times();
   const auto us = [](absl::Duration duration) {
     return absl::ToDoubleMicroseconds(duration);
   };
@@ -92,6 +93,7 @@ LayerFigures FiguresOf(const MoeLayerTimes& times) {
   figures.lends = times.lends;
   figures.lends_in_part = times.lends_in_part;
   figures.transfer_bytes = times.transfer_bytes;
+  figures.expert_bytes = moe->experts().TakePeakBytes();
   return figures;
 }
 
@@ -223,7 +225,7 @@ absl::Status Trainer::GatherFigures(const WorkerFigures& mine,
                                     StepRecord& record) {
   std::vector<LayerFigures> layers;
   for (MoeLayer moe : model_->moe_layers()) {
-    layers.push_back(FiguresOf(moe->last_times()));
+    layers.push_back(FiguresOf(moe));
   }
   BMOE_ASSIGN_OR_RETURN(record.layers,
                         GatherAll<LayerFigures>(layers, agent_.transport()));
@@ -341,14 +343,6 @@ absl::Status Trainer::Restore(const State& state) {
     parameters_[i].steps.copy_(state.parameters[i].steps);
   }
   return between_steps_.SendAhead();
-}
-
-int64_t Trainer::PeakExpertBytes() const {
-  int64_t bytes = 0;
-  for (MoeLayer moe : model_->moe_layers()) {
-    bytes += moe->experts().allocated_bytes();
-  }
-  return bytes;
 }
 
 }  // namespace balancemoe::worker

@@ -74,9 +74,6 @@ class Trainer {
   absl::Status MoveTo(const JobPlacement& placement);
   JobPlacement placement() const { return between_steps_.CurrentPlacement(); }
 
-  // Of parameters, gradients and optimizer state of experts, at most ever.
-  int64_t PeakExpertBytes() const;
-
   // What all workers have alike, then the experts that live here. Changes with
   // every step that moves experts.
   const std::vector<AdamParameter>& parameters() const { return parameters_; }

@@ -46,6 +46,7 @@ class LendingAgent final : public Agent {
     LayerRouting chosen =
         RouteLayer(routing->tokens, routing->home_of_expert, plan, routes_);
     chosen.plan = PlanId(plan.lends.empty() ? 0 : 1);
+    chosen.peer_wait = routing->peer_wait;
     return chosen;
   }
   absl::StatusOr<std::vector<LayerMoves>> EndStep() override {

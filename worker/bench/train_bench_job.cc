@@ -23,6 +23,8 @@ namespace {
 // A policy that is not in force after so many steps never will be.
 constexpr int64_t kMostSettleSteps = 50;
 constexpr int64_t kWarmupSteps = 2;
+// A policy that still moves experts after so many settlings always does.
+constexpr int64_t kMostSettlings = 3;
 
 class TrainBenchLoop {
  public:
@@ -48,13 +50,7 @@ class TrainBenchLoop {
     Trainer::State after;
     std::vector<TrainBlock> blocks;
     for (const std::string& policy : PoliciesOfRound(bench_, round)) {
-      BMOE_RETURN_IF_ERROR(Settle(policy, round));
-      BMOE_RETURN_IF_ERROR(trainer_.Restore(before));
-      // Each policy's experts live where it has put them.
-      if (const auto left = placements_.find(policy);
-          left != placements_.end()) {
-        BMOE_RETURN_IF_ERROR(trainer_.MoveTo(left->second));
-      }
+      BMOE_RETURN_IF_ERROR(SettleFrom(before, policy, round));
       TrainBlock block{policy, {}};
       for (int64_t step = 0; step < bench_.block_steps; ++step) {
         BMOE_ASSIGN_OR_RETURN(
@@ -84,6 +80,26 @@ class TrainBenchLoop {
   }
 
  private:
+  // Settles with the parameters of `before`, which are the same again when
+  // `policy` is in force. Its experts live where it puts them: moved away after
+  // that, they would take the plan in force with them.
+  absl::Status SettleFrom(const Trainer::State& before,
+                          const std::string& policy, int64_t round) {
+    const auto left = placements_.find(policy);
+    JobPlacement homes =
+        left == placements_.end() ? before.placement : left->second;
+    Trainer::State start;
+    for (int64_t attempt = 0; attempt < kMostSettlings; ++attempt) {
+      BMOE_RETURN_IF_ERROR(trainer_.Restore(before));
+      BMOE_RETURN_IF_ERROR(trainer_.MoveTo(homes));
+      start = trainer_.CopyState();
+      BMOE_RETURN_IF_ERROR(Settle(policy, round));
+      homes = trainer_.placement();
+      if (homes.home_of_expert == start.placement.home_of_expert) break;
+    }
+    return trainer_.Restore(start);
+  }
+
   // Switches to `policy` and trains until it is in force, at least the settle
   // steps; what these learn is dropped. All workers see the change in the same
   // step, so they take equally many.

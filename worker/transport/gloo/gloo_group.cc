@@ -80,17 +80,17 @@ absl::Status GlooGroup::Greet(absl::Duration timeout) {
     greeted_[options_.rank.index()] = true;
     while (true) {
       missing.clear();
-      bool all_dead = true;
+      bool in_vain = false;
       for (int32_t peer = 0; peer < options_.world_size; ++peer) {
         if (greeted_[static_cast<size_t>(peer)]) continue;
         missing.push_back(peer);
-        all_dead = all_dead && dead_[static_cast<size_t>(peer)];
+        in_vain = in_vain || dead_[static_cast<size_t>(peer)];
       }
       if (missing.empty()) return absl::OkStatus();
       // A quick rank may abort while greetings of slow ones are on their way;
       // only those of the dead will not come.
       const absl::Duration left = deadline - clock_.Now();
-      if (all_dead || left <= absl::ZeroDuration()) break;
+      if (in_vain || left <= absl::ZeroDuration()) break;
       changed_.WaitFor(&mutex_, left);
     }
   }
@@ -116,13 +116,14 @@ void GlooGroup::OnNews(WorkerRank peer, GlooNews news, absl::string_view text) {
       Abort(text);
       return;
     case GlooNews::kDead: {
+      // First, so that whoever learns of the death finds the reason.
+      Abort(absl::StrCat("worker ", peer.value(),
+                         " is gone: its connection broke"));
       MutexLock lock(&mutex_);
       dead_[peer.index()] = true;
       changed_.NotifyAll();
-    }
-      Abort(absl::StrCat("worker ", peer.value(),
-                         " is gone: its connection broke"));
       return;
+    }
   }
 }
 

@@ -120,7 +120,6 @@ std::unique_ptr<BorrowedSlot> ExpertStore::GradientBuffer(ExpertId expert) {
 }
 
 std::vector<ExpertSlot> ExpertStore::ReturnBuffers(size_t count) {
-  most_returned_ = std::max(most_returned_, count);
   peak_returned_ = std::max(peak_returned_, count);
   return MakeExpertSlab(options_.shape, count);
 }
@@ -147,8 +146,7 @@ int64_t ExpertStore::TakePeakBytes() {
 }
 
 int64_t ExpertStore::allocated_bytes() const {
-  const size_t spare =
-      spares_->count() + gradient_buffers_->count() + most_returned_;
+  const size_t spare = spares_->count() + gradient_buffers_->count();
   return slots_.bytes() + static_cast<int64_t>(spare) * options_.shape.bytes();
 }
 

@@ -109,10 +109,11 @@ class ExpertStore : public torch::nn::Module {
   const ExpertShape& shape() const { return options_.shape; }
   LayerId layer() const { return options_.layer; }
   WorkerRank rank() const { return options_.rank; }
-  // Of parameters, gradients and moments, home and borrowed, ever needed at a
-  // time.
+  // Of all slots that are kept: as many as were ever needed at a time for
+  // parameters, gradients and moments, home and borrowed.
   int64_t allocated_bytes() const;
-  // Of the same, the most in use at a time since the last call.
+  // The most in use at a time since the last call: of the same, and of
+  // gradients that came home.
   int64_t TakePeakBytes();
 
  private:
@@ -129,7 +130,6 @@ class ExpertStore : public torch::nn::Module {
   // Shared with the borrowed slots, which graphs keep beyond the store's life.
   std::shared_ptr<SpareSlots> spares_;
   std::shared_ptr<SpareSlots> gradient_buffers_;
-  size_t most_returned_ = 0;
   // Since the last TakePeakBytes().
   size_t peak_homes_ = 0;
   size_t peak_returned_ = 0;

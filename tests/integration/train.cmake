@@ -13,4 +13,13 @@ if(BALANCEMOE_WITH_TORCH AND BALANCEMOE_WITH_GLOO)
          balancemoe::train balancemoe::test_fixtures balancemoe::transport_gloo
     LABEL integration
     TORCH)
+
+  if(BALANCEMOE_BUILDS_NCCL)
+    balancemoe_test(
+      train_gpu_test.cc
+      DEPS balancemoe::train_run balancemoe::worker_cuda
+      LABEL gpu
+      TIMEOUT 1200)
+    add_dependencies(train_gpu_test balancemoe-train)
+  endif()
 endif()

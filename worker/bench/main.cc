@@ -1,6 +1,7 @@
 #include <CLI/CLI.hpp>
 #include <iostream>
 
+#include "worker/bench/gpu_bench.h"
 #include "worker/bench/plan_bench.h"
 #include "worker/bench/service_bench.h"
 #include "worker/bench/train_bench.h"
@@ -21,6 +22,7 @@ int main(int argc, char** argv) {
   balancemoe::worker::AddPlanBench(app);
   balancemoe::worker::AddServiceBench(app);
   balancemoe::worker::AddTrainBench(app);
+  balancemoe::worker::AddGpuBench(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::RuntimeError& e) {

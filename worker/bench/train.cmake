@@ -1,4 +1,4 @@
-# `balancemoe-bench train`. Files that see protos are in a target of their own,
+# `balancemoe-bench train` and `gpu`. Files that see protos are in a target of their own,
 # apart from those that see Torch.
 balancemoe_library(
   NAME bench_policy_switch
@@ -19,19 +19,20 @@ balancemoe_test(train_blocks_test.cc DEPS balancemoe::bench_train_blocks
 if(BALANCEMOE_WITH_GLOO AND BALANCEMOE_WITH_TORCH)
   balancemoe_library(
     NAME bench_train
-    HEADERS train_bench.h
-    SOURCES train_bench.cc train_bench_job.cc
+    HEADERS gpu_bench.h gpu_kernels.h train_bench.h
+    SOURCES gpu_bench.cc gpu_kernels.cc train_bench.cc train_bench_job.cc
     PUBLIC_DEPS CLI11::CLI11
     PRIVATE_DEPS balancemoe::bench_policy_switch balancemoe::bench_train_blocks
                  balancemoe::worker_program
     TORCH)
-  # Sees no Torch.
-  set_source_files_properties(train_bench.cc PROPERTIES SKIP_PRECOMPILE_HEADERS
-                                                        ON)
+  # These see no Torch.
+  set_source_files_properties(
+    gpu_bench.cc train_bench.cc PROPERTIES SKIP_PRECOMPILE_HEADERS ON)
 else()
   balancemoe_library(
     NAME bench_train
-    HEADERS train_bench.h
-    SOURCES train_bench_absent.cc
-    PUBLIC_DEPS CLI11::CLI11)
+    HEADERS gpu_bench.h train_bench.h
+    SOURCES bench_absent.cc
+    PUBLIC_DEPS CLI11::CLI11
+    PRIVATE_DEPS absl::strings)
 endif()

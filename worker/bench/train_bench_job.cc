@@ -16,6 +16,7 @@
 #include "worker/train/train_inputs.h"
 #include "worker/train/train_job.h"
 #include "worker/train/trainer.h"
+#include "worker/train/worker_device.h"
 
 namespace balancemoe::worker {
 namespace {
@@ -29,16 +30,18 @@ constexpr int64_t kMostSettlings = 3;
 class TrainBenchLoop {
  public:
   TrainBenchLoop(const TrainBenchOptions& bench, const TrainOptions& options,
-                 const WorkerPlace& place, Agent& agent, TrainInputs inputs)
+                 const WorkerPlace& place, const torch::Device& device,
+                 Agent& agent, TrainInputs inputs)
       : bench_(bench),
         options_(options),
         place_(place),
+        device_(device),
         agent_(agent),
         pacing_(inputs.pacing),
-        trainer_(options, std::move(inputs), agent) {}
+        trainer_(options, std::move(inputs), agent, {}, device) {}
 
   absl::Status Warm() {
-    BMOE_RETURN_IF_ERROR(GiveCostModel(options_, agent_));
+    BMOE_RETURN_IF_ERROR(GiveCostModel(options_, device_, agent_));
     for (int64_t step = 0; step < kWarmupSteps; ++step) {
       BMOE_RETURN_IF_ERROR(trainer_.Step(iteration_++, step).status());
     }
@@ -132,6 +135,7 @@ class TrainBenchLoop {
   const TrainBenchOptions& bench_;
   const TrainOptions& options_;
   const WorkerPlace& place_;
+  const torch::Device device_;
   Agent& agent_;
   const std::optional<Pacing> pacing_;
   Trainer trainer_;
@@ -146,9 +150,11 @@ absl::StatusOr<nlohmann::ordered_json> RunTrainBench(
     const TrainBenchOptions& bench, const TrainOptions& options,
     const WorkerPlace& place, Agent& agent) {
   ShareCores(place.local_world_size);
+  BMOE_ASSIGN_OR_RETURN(const torch::Device device,
+                        OpenWorkerDevice(options, place));
   BMOE_ASSIGN_OR_RETURN(TrainInputs inputs,
                         LoadTrainInputs(options, place.world_size));
-  TrainBenchLoop loop(bench, options, place, agent, std::move(inputs));
+  TrainBenchLoop loop(bench, options, place, device, agent, std::move(inputs));
   BMOE_RETURN_IF_ERROR(loop.Warm());
   ProgressBar bar(
       {.label = "round", .steps = bench.blocks, .terminal = place.terminal},

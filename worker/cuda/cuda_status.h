@@ -4,6 +4,7 @@
 #include <cuda_runtime.h>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
 namespace balancemoe::worker {
@@ -11,6 +12,11 @@ namespace balancemoe::worker {
 // OK, or "WHAT: CUDA's words": ResourceExhausted for want of memory, else
 // Internal.
 absl::Status CudaStatus(cudaError_t error, absl::string_view what);
+
+// How many GPUs CUDA shows this process: at least one.
+//
+// Errors: FailedPrecondition, with the reason: no driver, no GPU.
+absl::StatusOr<int> CudaDeviceCount();
 
 // OK when this machine has GPU number `device`.
 //

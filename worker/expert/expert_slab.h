@@ -45,21 +45,32 @@ struct ExpertTensors {
   bool gated() const { return w1().size(0) != w2().size(1); }
 };
 
-// The place of one expert in a slab: the same memory as tensors and as bytes.
+// The place of one expert in a slab: the same memory as tensors and as bytes,
+// which lie on the slab's device.
 struct ExpertSlot {
   ExpertTensors tensors;
   absl::Span<std::byte> bytes;
+  // The whole slab, as bytes, and which of its slots this is.
+  torch::Tensor slab;
+  size_t index = 0;
 };
 
-// One allocation for `count` experts, uninitialised, which lives as long as any
-// of the slots' tensors.
+// One allocation for `count` experts, uninitialised, on `device`, which lives
+// as long as any of the slots' tensors.
 //
 // A slot begins at a multiple of 64 bytes, so that an expert's matrices have
 // the same alignment in every slot: a GEMM may choose its path by it. Each
 // tensor is one of its own over the memory and no view: views of one tensor
 // share a version counter, and a write to one slot would spoil a backward that
 // waits for another.
-std::vector<ExpertSlot> MakeExpertSlab(const ExpertShape& shape, size_t count);
+std::vector<ExpertSlot> MakeExpertSlab(
+    const ExpertShape& shape, size_t count,
+    const torch::Device& device = torch::kCPU);
+
+// All slots of a slab as one tensor per parameter: w1 [slots, F or 2F, H] and
+// so on. Views, for kernels that take all experts at once; what autograd keeps
+// must be the slots' own tensors.
+ExpertTensors AllSlotsOf(const ExpertShape& shape, const torch::Tensor& slab);
 
 }  // namespace balancemoe::worker
 

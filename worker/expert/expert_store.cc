@@ -27,10 +27,15 @@ void Initialize(const ExpertShape& shape, uint64_t seed, LayerId layer,
           reinterpret_cast<const std::byte*>(key.data()), sizeof(key))));
   const double bound1 = 1 / std::sqrt(static_cast<double>(shape.hidden));
   const double bound2 = 1 / std::sqrt(static_cast<double>(shape.ffn));
-  parameters.w1().uniform_(-bound1, bound1, generator);
-  parameters.b1().uniform_(-bound1, bound1, generator);
-  parameters.w2().uniform_(-bound2, bound2, generator);
-  parameters.b2().uniform_(-bound2, bound2, generator);
+  // Drawn on the CPU, so that they are the same on every device.
+  const auto draw = [&](const torch::Tensor& parameter, double bound) {
+    parameter.copy_(
+        torch::empty(parameter.sizes()).uniform_(-bound, bound, generator));
+  };
+  draw(parameters.w1(), bound1);
+  draw(parameters.b1(), bound1);
+  draw(parameters.w2(), bound2);
+  draw(parameters.b2(), bound2);
 }
 
 }  // namespace
@@ -41,10 +46,12 @@ ExpertStore::ExpertStore(const Options& options)
       slots_(options.shape, static_cast<size_t>(options.moments),
              static_cast<size_t>(std::count(options.home_of_expert.begin(),
                                             options.home_of_expert.end(),
-                                            options.rank))),
+                                            options.rank)),
+             options.device),
       home_slots_(options.home_of_expert.size()),
-      spares_(std::make_shared<SpareSlots>(options.shape)),
-      gradient_buffers_(std::make_shared<SpareSlots>(options.shape)) {
+      spares_(std::make_shared<SpareSlots>(options.shape, options.device)),
+      gradient_buffers_(
+          std::make_shared<SpareSlots>(options.shape, options.device)) {
   for (size_t i = 0; i < home_of_expert_.size(); ++i) {
     if (home_of_expert_[i] != options_.rank) continue;
     const ExpertId expert(static_cast<int32_t>(i));
@@ -104,10 +111,10 @@ const ExpertTensors* ExpertStore::Find(ExpertId expert) const {
   return spares_->Find(expert);
 }
 
-absl::Span<std::byte> ExpertStore::HomeBytes(ExpertId expert) const {
+const ExpertSlot& ExpertStore::Home(ExpertId expert) const {
   const std::optional<HomeSlot>& slot = home_slots_[expert.index()];
   BMOE_CHECK(slot.has_value());
-  return slot->parameters.bytes;
+  return slot->parameters;
 }
 
 std::unique_ptr<BorrowedSlot> ExpertStore::Borrow(ExpertId expert) {
@@ -121,7 +128,7 @@ std::unique_ptr<BorrowedSlot> ExpertStore::GradientBuffer(ExpertId expert) {
 
 std::vector<ExpertSlot> ExpertStore::ReturnBuffers(size_t count) {
   peak_returned_ = std::max(peak_returned_, count);
-  return MakeExpertSlab(options_.shape, count);
+  return MakeExpertSlab(options_.shape, count, options_.device);
 }
 
 void ExpertStore::PrepareGradients() {

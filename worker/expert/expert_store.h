@@ -26,9 +26,9 @@ namespace balancemoe::worker {
 // A torch::nn::Module: home experts are its parameters, named by expert id
 // ("3.w1"), so that a checkpoint loads wherever the expert lives then. Their
 // gradients lie in a slab too and are put in place before the first backward;
-// so does what the optimizer keeps, if it asks for room here. fp32 on the CPU;
-// converting the module to another type or device would detach it from its
-// slabs. Used from the training thread only.
+// so does what the optimizer keeps, if it asks for room here. fp32; converting
+// the module to another type or device would detach it from its slabs. Used
+// from the training thread only.
 //
 // Homes change by moves, in two steps: room for the experts that come, which
 // nobody sees (BeginArrival), and, once they have come, the change itself
@@ -48,6 +48,8 @@ class ExpertStore : public torch::nn::Module {
     // Tensors of each parameter's shape that the optimizer keeps here: 2 for
     // Adam.
     int32_t moments = 0;
+    // On which the experts live and are computed.
+    torch::Device device = torch::kCPU;
   };
 
   explicit ExpertStore(const Options& options);
@@ -60,9 +62,9 @@ class ExpertStore : public torch::nn::Module {
     return home_slots_[expert.index()].has_value();
   }
 
-  // The parameters of a home expert as they lie in memory: what a lend sends.
-  // `expert` must live here.
-  absl::Span<std::byte> HomeBytes(ExpertId expert) const;
+  // Where the parameters of a home expert lie: what a lend sends. `expert` must
+  // live here.
+  const ExpertSlot& Home(ExpertId expert) const;
 
   // What the optimizer keeps of a home expert: moment `i` of its parameters,
   // and the steps taken with each, [4], float.
@@ -109,6 +111,7 @@ class ExpertStore : public torch::nn::Module {
   const ExpertShape& shape() const { return options_.shape; }
   LayerId layer() const { return options_.layer; }
   WorkerRank rank() const { return options_.rank; }
+  const torch::Device& device() const { return options_.device; }
   // Of all slots that are kept: as many as were ever needed at a time for
   // parameters, gradients and moments, home and borrowed.
   int64_t allocated_bytes() const;

@@ -51,7 +51,7 @@ TEST(ExpertStoreTest, SlotsAreAlignedAndSpanTheTensors) {
   const auto store = MakeStore(0, 1);
 
   for (const ExpertId expert : store->home_experts()) {
-    const auto bytes = store->HomeBytes(expert);
+    const auto bytes = store->Home(expert).bytes;
     const ExpertTensors& tensors = *store->Find(expert);
     EXPECT_EQ(reinterpret_cast<uintptr_t>(bytes.data()) % 64, 0U);
     EXPECT_EQ(bytes.size(), static_cast<size_t>(kShape.bytes()));

@@ -15,24 +15,25 @@ std::vector<absl::Span<std::byte>> HomeSlot::StateBytes() const {
   return parts;
 }
 
-HomeSlots::HomeSlots(const ExpertShape& shape, size_t moments, size_t count)
-    : shape_(shape), moments_(moments) {
+HomeSlots::HomeSlots(const ExpertShape& shape, size_t moments, size_t count,
+                     const torch::Device& device)
+    : shape_(shape), moments_(moments), device_(device) {
   Make(count);
 }
 
 void HomeSlots::Make(size_t count) {
-  const std::vector<ExpertSlot> parameters = MakeExpertSlab(shape_, count);
-  const std::vector<ExpertSlot> gradients = MakeExpertSlab(shape_, count);
-  const std::vector<ExpertSlot> moments =
-      MakeExpertSlab(shape_, count * moments_);
+  const auto parameters = MakeExpertSlab(shape_, count, device_);
+  const auto gradients = MakeExpertSlab(shape_, count, device_);
+  const auto moments = MakeExpertSlab(shape_, count * moments_, device_);
   // Taken from the back, so that a job's first experts lie in their order.
   for (size_t i = count; i-- > 0;) {
     free_.push_back({.parameters = parameters[i],
                      .gradients = gradients[i],
                      .moments = {moments.begin() + i * moments_,
                                  moments.begin() + (i + 1) * moments_},
-                     .steps = torch::zeros({static_cast<int64_t>(
-                         ExpertTensors::kNames.size())})});
+                     .steps = torch::zeros(
+                         {static_cast<int64_t>(ExpertTensors::kNames.size())},
+                         torch::TensorOptions(device_))});
   }
   count_ += count;
 }

@@ -30,8 +30,9 @@ struct HomeSlot {
 // taken at a time, and keeps those. Used from one thread.
 class HomeSlots {
  public:
-  // Makes `count` slots at once; each has `moments` moments.
-  HomeSlots(const ExpertShape& shape, size_t moments, size_t count);
+  // Makes `count` slots at once on `device`; each has `moments` moments.
+  HomeSlots(const ExpertShape& shape, size_t moments, size_t count,
+            const torch::Device& device);
 
   // A free slot: moments, steps and gradients zero, parameters undefined.
   HomeSlot Take();
@@ -47,6 +48,7 @@ class HomeSlots {
 
   const ExpertShape shape_;
   const size_t moments_;
+  const torch::Device device_;
   size_t count_ = 0;
   std::vector<HomeSlot> free_;
 };

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "common/status_macros.h"
+#include "worker/expert/compute_device.h"
 #include "worker/transport/rank_order_sum.h"
 
 namespace balancemoe::worker {
@@ -15,6 +16,20 @@ namespace {
 
 absl::Span<float> Floats(absl::Span<std::byte> bytes) {
   return {reinterpret_cast<float*>(bytes.data()), bytes.size() / sizeof(float)};
+}
+
+// Adds `addend` to `sum`, which both hold floats on `device`.
+void AddOn(const torch::Device& device, absl::Span<std::byte> sum,
+           absl::Span<std::byte> addend) {
+  if (device.is_cpu()) return AddInto(Floats(sum), Floats(addend));
+  const auto options = torch::TensorOptions(torch::kFloat).device(device);
+  const auto tensor = [&options](absl::Span<std::byte> bytes) {
+    return torch::from_blob(
+        bytes.data(), {static_cast<int64_t>(bytes.size() / sizeof(float))},
+        options);
+  };
+  tensor(sum).add_(tensor(addend));
+  AwaitCompute(device);
 }
 
 // Routes of others are not worth finding: in large groups there are many.
@@ -37,6 +52,8 @@ LendExecutor::~LendExecutor() {
 
 absl::Status LendExecutor::Send(const std::vector<Lend>& lends,
                                 const RouteRule& rule) {
+  if (lends.empty()) return absl::OkStatus();
+  AwaitCompute(store_->device());
   const size_t first = groups_.size();
   for (const Lend& lend : lends) {
     // Lends of one expert stand together.
@@ -60,7 +77,7 @@ absl::Status LendExecutor::Start(Group& group, const RouteRule& rule) {
   const std::vector<WorkerRank> receivers = route.ReceiversFrom(me);
   if (sender != me) group.slot = store_->Borrow(group.expert);
   const absl::Span<std::byte> bytes =
-      sender == me ? store_->HomeBytes(group.expert) : group.slot->bytes();
+      sender == me ? store_->Home(group.expert).bytes : group.slot->bytes();
   group.passage =
       std::make_unique<Passage>(static_cast<size_t>(route.parts),
                                 agent_.transport(), agent_.held_sends());
@@ -171,15 +188,17 @@ absl::Status LendExecutor::Prepare(WayHome& way) {
 void LendExecutor::ReturnGradient(size_t i) {
   Borrowed& borrowed = borrowed_[i];
   borrowed.ready = true;
+  AwaitCompute(store_->device());
   const WayHome& way = ways_home_[borrowed.way];
   if (way.others.empty()) {
     way.passage->ReleaseAll();
     return;
   }
-  way.passage->PassOn([own = borrowed.gradient->bytes(), &way](size_t part) {
+  way.passage->PassOn([own = borrowed.gradient->bytes(),
+                       device = store_->device(), &way](size_t part) {
     for (const ExpertSlot& other : way.others) {
-      AddInto(Floats(PartOf(own, way.parts, part)),
-              Floats(PartOf(other.bytes, way.parts, part)));
+      AddOn(device, PartOf(own, way.parts, part),
+            PartOf(other.bytes, way.parts, part));
     }
   });
 }

@@ -47,8 +47,9 @@ class LendExecutor {
       : store_(std::move(store)), agent_(agent), clock_(clock) {}
   ~LendExecutor();
 
-  // Starts to send the parameters of `lends`, whose tokens do not matter. No
-  // worker borrows an expert twice. May be called again, before Use. The same
+  // Starts to send the parameters of `lends`, whose tokens do not matter, as
+  // they are when the device has done what it was told before. No worker
+  // borrows an expert twice. May be called again, before Use. The same
   // on all workers.
   //
   // Errors: those of the transport.

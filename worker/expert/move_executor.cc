@@ -1,20 +1,33 @@
 #include "worker/expert/move_executor.h"
 
+#include <torch/types.h>
+
 #include <memory>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "common/checksum.h"
 #include "common/status_macros.h"
+#include "worker/expert/compute_device.h"
 
 namespace balancemoe::worker {
 namespace {
 
 using Parts = std::vector<absl::Span<std::byte>>;
 
-uint64_t ChecksumOf(const Parts& parts) {
+// Of bytes on `device`.
+uint64_t ChecksumOf(const Parts& parts, const torch::Device& device) {
+  const auto options = torch::TensorOptions(torch::kByte).device(device);
   std::vector<uint64_t> sums;
-  for (const absl::Span<std::byte> part : parts) sums.push_back(Checksum(part));
+  for (const absl::Span<std::byte> part : parts) {
+    // On the CPU these are the bytes themselves.
+    const torch::Tensor bytes =
+        torch::from_blob(part.data(), {static_cast<int64_t>(part.size())},
+                         options)
+            .cpu();
+    sums.push_back(Checksum(
+        {static_cast<const std::byte*>(bytes.const_data_ptr()), part.size()}));
+  }
   return Checksum({reinterpret_cast<const std::byte*>(sums.data()),
                    sums.size() * sizeof(uint64_t)});
 }
@@ -22,6 +35,7 @@ uint64_t ChecksumOf(const Parts& parts) {
 // One expert that leaves this worker or comes to it.
 struct Passage {
   Move move;
+  torch::Device device;
   Parts parts;
   // Travels before the parts.
   std::unique_ptr<uint64_t> checksum = std::make_unique<uint64_t>(0);
@@ -67,12 +81,16 @@ class Mover {
   absl::Status StartTransfers() {
     const WorkerRank me = transport_.rank();
     for (const StoreMoves& of : moves_) {
+      const torch::Device& device = of.store->device();
+      // Checksums read what the optimizer has written, and so do transfers.
+      AwaitCompute(device);
       for (const Move& move : of.moves) {
         if (move.from == me) {
-          leaving_.push_back({move, of.store->StateBytes(move.expert)});
-          *leaving_.back().checksum = ChecksumOf(leaving_.back().parts);
+          leaving_.push_back({move, device, of.store->StateBytes(move.expert)});
+          *leaving_.back().checksum = ChecksumOf(leaving_.back().parts, device);
         } else if (move.to == me) {
-          arriving_.push_back({move, of.store->BeginArrival(move.expert)});
+          arriving_.push_back(
+              {move, device, of.store->BeginArrival(move.expert)});
         }
       }
     }
@@ -112,7 +130,9 @@ class Mover {
   // What is wrong, in words; empty when all is well.
   std::string CheckArrivals() const {
     for (const Passage& passage : arriving_) {
-      if (ChecksumOf(passage.parts) == *passage.checksum) continue;
+      if (ChecksumOf(passage.parts, passage.device) == *passage.checksum) {
+        continue;
+      }
       return absl::StrCat("expert ", passage.move.expert.value(),
                           " came to worker ", passage.move.to.value(),
                           " with a wrong checksum");

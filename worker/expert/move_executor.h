@@ -29,7 +29,7 @@ enum class MovePoint {
   // Transfers have begun and nobody has waited for them.
   kMidTransfer,
   // Everything has come and nothing is checked: `arrived` is what one expert
-  // brought, which the observer may spoil.
+  // brought, on the store's device, which the observer may spoil.
   kArrived,
   // This worker holds what it is to hold, and nobody has agreed.
   kBeforeCommit,

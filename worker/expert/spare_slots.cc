@@ -7,7 +7,7 @@ namespace balancemoe::worker {
 
 std::unique_ptr<BorrowedSlot> SpareSlots::Take(ExpertId expert) {
   if (free_.empty()) {
-    free_ = MakeExpertSlab(shape_, 1);
+    free_ = MakeExpertSlab(shape_, 1, device_);
     ++count_;
   }
   ExpertSlot slot = std::move(free_.back());

@@ -17,7 +17,8 @@ class BorrowedSlot;
 // held at a time, and keeps those. Used from one thread.
 class SpareSlots : public std::enable_shared_from_this<SpareSlots> {
  public:
-  explicit SpareSlots(const ExpertShape& shape) : shape_(shape) {}
+  SpareSlots(const ExpertShape& shape, const torch::Device& device)
+      : shape_(shape), device_(device) {}
 
   // A free slot, its content undefined.
   std::unique_ptr<BorrowedSlot> Take(ExpertId expert);
@@ -33,6 +34,7 @@ class SpareSlots : public std::enable_shared_from_this<SpareSlots> {
   friend class BorrowedSlot;
 
   const ExpertShape shape_;
+  const torch::Device device_;
   size_t count_ = 0;
   std::vector<ExpertSlot> free_;
   std::vector<const BorrowedSlot*> taken_;

@@ -16,6 +16,7 @@
 #include "absl/types/span.h"
 #include "common/clock.h"
 #include "common/status_macros.h"
+#include "worker/expert/compute_device.h"
 #include "worker/moe/expert_ffn.h"
 #include "worker/moe/processor_time.h"
 #include "worker/transport/gather_all.h"
@@ -29,6 +30,8 @@ constexpr int kRounds = 9;
 constexpr double kFlops = 1e9;
 constexpr int64_t kMinTokens = 32;
 constexpr int64_t kMaxTokens = 512;
+// A GPU does as much in a moment, and little work says nothing of it.
+constexpr int64_t kGpuFactor = 64;
 constexpr size_t kSmallTransferBytes = 64;
 constexpr int64_t kMaxOverlapBytes = int64_t{64} << 20;
 constexpr double kMaxSlowdown = 4;
@@ -70,11 +73,13 @@ struct OverlapTimes {
 
 class Calibrator {
  public:
-  Calibrator(const ExpertShape& shape, Agent& agent)
+  Calibrator(const ExpertShape& shape, Agent& agent,
+             const torch::Device& device)
       : shape_(shape),
+        options_(device),
         transport_(agent.transport()),
         nodes_(agent.group().node_of_worker),
-        slots_(MakeExpertSlab(shape, 2)) {
+        slots_(MakeExpertSlab(shape, 2, device)) {
     const torch::NoGradGuard no_grad;
     for (const ExpertSlot& slot : slots_) {
       for (const torch::Tensor& part : slot.tensors.all) part.fill_(0.01);
@@ -83,7 +88,8 @@ class Calibrator {
         12.0 * static_cast<double>(shape.hidden * shape.ffn);
     large_ =
         std::clamp(static_cast<int64_t>(kFlops / flops_per_token) / 16 * 16,
-                   kMinTokens, kMaxTokens);
+                   kMinTokens, kMaxTokens) *
+        (device.is_cpu() ? 1 : kGpuFactor);
   }
 
   absl::StatusOr<CostModel> Run() {
@@ -115,14 +121,18 @@ class Calibrator {
   static constexpr size_t kParameters = 0;
   static constexpr size_t kGradients = 1;
 
+  // Of work on the device too.
   double Since(absl::Time start) const {
+    AwaitCompute(options_.device());
     return absl::ToDoubleMicroseconds(clock_.Now() - start);
   }
 
   // What a layer does with rows on each side of an expert, links apart: puts
   // them into send order, and copies them between buffer and batch.
   static torch::Tensor Carry(const torch::Tensor& rows) {
-    const torch::Tensor order = torch::arange(rows.size(0) - 1, -1, -1);
+    const torch::Tensor order =
+        torch::arange(rows.size(0) - 1, -1, -1,
+                      torch::TensorOptions(torch::kLong).device(rows.device()));
     return rows.index_select(0, order).clone();
   }
 
@@ -130,7 +140,7 @@ class Calibrator {
   // layer.
   ComputeTimes Compute(const torch::Tensor& tokens) const {
     const ExpertTensors& parameters = slots_[kParameters].tensors;
-    const torch::Tensor weights = torch::ones({tokens.size(0), 1});
+    const torch::Tensor weights = torch::ones({tokens.size(0), 1}, options_);
     FfnActivations activations;
     const absl::Time start = clock_.Now();
     const torch::Tensor x = Carry(tokens);
@@ -143,7 +153,7 @@ class Calibrator {
   }
 
   absl::StatusOr<ComputeTimes> MeasureCompute(int64_t tokens) {
-    const torch::Tensor x = torch::ones({tokens, shape_.hidden});
+    const torch::Tensor x = torch::ones({tokens, shape_.hidden}, options_);
     std::vector<double> forward;
     std::vector<double> backward;
     // The first rounds pay for page faults and sleeping cores and are not
@@ -243,7 +253,7 @@ class Calibrator {
 
   absl::Span<std::byte> Received(size_t i) {
     while (received_.size() <= i) {
-      received_.push_back(MakeExpertSlab(shape_, 1).front());
+      received_.push_back(MakeExpertSlab(shape_, 1, options_.device()).front());
     }
     return received_[i].bytes;
   }
@@ -313,7 +323,7 @@ class Calibrator {
                                                            double expert_us) {
     BMOE_ASSIGN_OR_RETURN(const int64_t count,
                           TransfersPerRound(compute_us, expert_us));
-    const torch::Tensor x = torch::ones({large_, shape_.hidden});
+    const torch::Tensor x = torch::ones({large_, shape_.hidden}, options_);
     std::vector<OverlapTimes> rounds;
     // The first rounds pay for page faults and are not counted.
     for (int step = -4; step < 2 * kRounds; ++step) {
@@ -360,6 +370,7 @@ class Calibrator {
   }
 
   const ExpertShape shape_;
+  const torch::TensorOptions options_;
   Transport& transport_;
   // [W]
   const std::vector<int32_t> nodes_;
@@ -372,9 +383,11 @@ class Calibrator {
 }  // namespace
 
 absl::StatusOr<CostModel> Calibrate(const ExpertShape& shape,
-                                    int64_t optimizer_bytes, Agent& agent) {
+                                    int64_t optimizer_bytes, Agent& agent,
+                                    const torch::Device& device) {
   const torch::NoGradGuard no_grad;
-  BMOE_ASSIGN_OR_RETURN(CostModel model, Calibrator(shape, agent).Run());
+  BMOE_ASSIGN_OR_RETURN(CostModel model,
+                        Calibrator(shape, agent, device).Run());
   model.optimizer_bytes = optimizer_bytes;
   agent.ReportCostModel(model);
   return model;

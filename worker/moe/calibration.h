@@ -1,6 +1,8 @@
 #ifndef BALANCEMOE_WORKER_MOE_CALIBRATION_H_
 #define BALANCEMOE_WORKER_MOE_CALIBRATION_H_
 
+#include <torch/types.h>
+
 #include <cstdint>
 
 #include "absl/status/statusor.h"
@@ -15,7 +17,8 @@ namespace balancemoe::worker {
 // collective: all workers compute at the same time, as they do in training, and
 // exchange with their neighbours by rank on their node, and with workers half
 // the ranks away on other nodes; where there are none, one kind of link stands
-// for both. A few rounds; under a second for an expert of a few MiB.
+// for both. A few rounds, on `device`; under a second for an expert of a few
+// MiB.
 //
 // Processor time that transfers take from compute counts as host time as far as
 // other threads of this process used processors meanwhile; what is left of the
@@ -23,7 +26,8 @@ namespace balancemoe::worker {
 //
 // Errors: those of the transport.
 absl::StatusOr<CostModel> Calibrate(const ExpertShape& shape,
-                                    int64_t optimizer_bytes, Agent& agent);
+                                    int64_t optimizer_bytes, Agent& agent,
+                                    const torch::Device& device = torch::kCPU);
 
 }  // namespace balancemoe::worker
 

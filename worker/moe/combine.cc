@@ -33,7 +33,7 @@ class CombineFunction : public torch::autograd::Function<CombineFunction> {
         [pass] { pass->FinishBackward(); });
     const torch::Tensor rows =
         gradients[0].index_select(0, pass->routes().choice_of_row);
-    variable_list results = {torch::Tensor(), torch::zeros({})};
+    variable_list results = {torch::Tensor(), pass->Zero()};
     for (torch::Tensor& batch : pass->Check(
              pass->exchange().ToExperts(rows, pass->exchange_times()))) {
       results.push_back(std::move(batch));

@@ -20,7 +20,7 @@ class DispatchFunction : public torch::autograd::Function<DispatchFunction> {
     const torch::Tensor token_of_row =
         pass->routes().choice_of_row.floor_divide(pass->routes().top_k);
     const torch::Tensor rows = hidden.index_select(0, token_of_row);
-    variable_list outputs = {torch::zeros({})};
+    variable_list outputs = {pass->Zero()};
     for (torch::Tensor& batch : pass->Check(
              pass->exchange().ToExperts(rows, pass->exchange_times()))) {
       outputs.push_back(std::move(batch));
@@ -45,7 +45,7 @@ class DispatchFunction : public torch::autograd::Function<DispatchFunction> {
                                        .view({-1, pass->routes().top_k, hidden})
                                        .sum(/*dim=*/1);
     pass->EndStep();
-    return {torch::Tensor(), gradient, torch::zeros({})};
+    return {torch::Tensor(), gradient, pass->Zero()};
   }
 };
 

@@ -86,14 +86,22 @@ class ExpertFfnFunction : public torch::autograd::Function<ExpertFfnFunction> {
 
 }  // namespace
 
+torch::Tensor FfnActivate(const torch::Tensor& before, bool gated) {
+  return gated ? torch::silu(GateOf(before)).mul_(ValuesOf(before))
+               : torch::gelu(before);
+}
+
+torch::Tensor FfnActivateBackward(const torch::Tensor& gradient_after,
+                                  const torch::Tensor& before, bool gated) {
+  return gated ? SwiGluBackward(gradient_after, before)
+               : torch::gelu_backward(gradient_after, before);
+}
+
 torch::Tensor FfnForward(const torch::Tensor& x,
                          const ExpertTensors& parameters,
                          FfnActivations& activations) {
   activations.before = torch::addmm(parameters.b1(), x, parameters.w1().t());
-  activations.after = parameters.gated()
-                          ? torch::silu(GateOf(activations.before))
-                                .mul_(ValuesOf(activations.before))
-                          : torch::gelu(activations.before);
+  activations.after = FfnActivate(activations.before, parameters.gated());
   return torch::addmm(parameters.b2(), activations.after, parameters.w2().t());
 }
 
@@ -110,8 +118,7 @@ torch::Tensor FfnBackward(const torch::Tensor& gradient_out,
   torch::sum_out(b2, gradient_out, /*dim=*/0);
   const torch::Tensor after = torch::mm(gradient_out, parameters.w2());
   const torch::Tensor before =
-      parameters.gated() ? SwiGluBackward(after, activations.before)
-                         : torch::gelu_backward(after, activations.before);
+      FfnActivateBackward(after, activations.before, parameters.gated());
   torch::mm_out(w1, before.t(), x);
   torch::sum_out(b1, before, /*dim=*/0);
   return torch::mm(before, parameters.w1());

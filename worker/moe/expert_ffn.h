@@ -19,6 +19,11 @@ struct FfnActivations {
   torch::Tensor after;
 };
 
+// The elementwise part, [n, F or 2F] to [n, F], and its backward.
+torch::Tensor FfnActivate(const torch::Tensor& before, bool gated);
+torch::Tensor FfnActivateBackward(const torch::Tensor& gradient_after,
+                                  const torch::Tensor& before, bool gated);
+
 // One expert over its batch `x`, [n, H]; [n, H]. With z = x w1^T + b1 it is
 // GELU(z) w2^T + b2, or, of a SwiGLU expert, (SiLU(gate of z) * values of z)
 // w2^T + b2 (arXiv:2002.05202, equation 6, with biases). No autograd.

@@ -30,7 +30,8 @@ GateImpl::GateImpl(const Options& options)
   const double bound = 1 / std::sqrt(static_cast<double>(options_.hidden));
   weight_ = register_parameter("weight",
                                torch::empty({options_.experts, options_.hidden})
-                                   .uniform_(-bound, bound, generator));
+                                   .uniform_(-bound, bound, generator)
+                                   .to(options_.device));
 }
 
 GateChoice GateImpl::forward(const torch::Tensor& hidden) {
@@ -38,18 +39,19 @@ GateChoice GateImpl::forward(const torch::Tensor& hidden) {
   GateChoice choice;
   {
     const torch::NoGradGuard no_grad;
-    choice.experts = router_(logits.detach()).contiguous();
+    choice.experts = router_(logits.detach()).cpu().contiguous();
   }
   TORCH_CHECK(choice.experts.size(0) == hidden.size(0), "layer ",
               options_.layer.value(), ": the router chose for ",
               choice.experts.size(0), " tokens of ", hidden.size(0));
   choice.counts = Count(choice.experts);
-  choice.weights = logits.gather(1, choice.experts).softmax(/*dim=*/-1);
+  choice.weights =
+      logits.gather(1, choice.experts.to(options_.device)).softmax(/*dim=*/-1);
 
   const double choices =
       static_cast<double>(std::max<int64_t>(choice.experts.numel(), 1));
   const torch::Tensor share =
-      torch::tensor(choice.counts).to(torch::kFloat) / choices;
+      torch::tensor(choice.counts).to(options_.device, torch::kFloat) / choices;
   // A sum over the tokens' own share, not mean(), which is NaN without tokens.
   const double tokens =
       static_cast<double>(std::max<int64_t>(hidden.size(0), 1));

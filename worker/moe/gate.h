@@ -14,7 +14,7 @@
 namespace balancemoe::worker {
 
 // Chooses the experts of each token: gate logits [T, E] in, expert ids [T, K]
-// (int64) out, no expert twice in a row of it.
+// (int64, on any device) out, no expert twice in a row of it.
 using Router = std::function<torch::Tensor(const torch::Tensor& logits)>;
 
 // The K highest logits.
@@ -33,7 +33,8 @@ struct GateLosses {
 
 // What the gate decided for a batch.
 struct GateChoice {
-  // [T, K], int64, contiguous; kDropped where the expert had no room.
+  // [T, K], int64, contiguous, on the CPU; kDropped where the expert had no
+  // room.
   torch::Tensor experts;
   // [T, K]: softmax over the chosen logits.
   torch::Tensor weights;
@@ -56,6 +57,7 @@ class GateImpl : public torch::nn::Module {
     // Of each expert for this worker's tokens (ExpertCapacity); 0: no bound.
     double capacity_factor = 0;
     uint64_t seed = 1;
+    torch::Device device = torch::kCPU;
   };
 
   explicit GateImpl(const Options& options);

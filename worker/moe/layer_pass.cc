@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string>
 
+#include "worker/expert/compute_device.h"
 #include "worker/moe/processor_time.h"
 
 namespace balancemoe::worker {
@@ -77,6 +78,7 @@ void LayerPass::EndEntry() {
 }
 
 void LayerPass::EndCompute(absl::Time start, int64_t tokens, bool backward) {
+  AwaitCompute(context_->store->device());
   if (const auto& pace = context_->pace; pace.has_value()) {
     const absl::Time due =
         start + (backward ? pace->Backward(tokens) : pace->Forward(tokens));

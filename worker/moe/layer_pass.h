@@ -31,8 +31,10 @@ struct LayerContext {
   // A leaf that wants a gradient and never gets one. As an input of our
   // autograd functions it makes their backward run on every worker, so that all
   // of them take part in its exchanges, whatever a worker's own batch looks
-  // like.
-  torch::Tensor anchor = torch::zeros({}, torch::requires_grad());
+  // like. On the experts' device, as all that autograd sees of us: its threads
+  // are by device, and only within one do nodes run in our order.
+  torch::Tensor anchor =
+      torch::zeros({}, torch::requires_grad().device(store->device()));
   SteadyClock clock = {};
   // Passes whose backward has not ended.
   int64_t open_passes = 0;
@@ -79,8 +81,9 @@ class LayerPass : public torch::CustomClassHolder {
   // date.
   void EndStep();
 
-  // An expert's computation over `tokens` rows has ended that began at `start`:
-  // keeps the pace, if there is one, and counts the time.
+  // An expert's computation over `tokens` rows, which began at `start`, has
+  // been launched: waits for its end, keeps the pace, if there is one, and
+  // counts the time.
   void EndCompute(absl::Time start, int64_t tokens, bool backward);
 
   // The gradient of lent expert `i`, once it is home.
@@ -105,6 +108,8 @@ class LayerPass : public torch::CustomClassHolder {
   const TokenExchange& exchange() const { return exchange_; }
   ExchangeTimes& exchange_times() { return exchange_times_; }
   LendExecutor& lends() { return *lends_; }
+  // A scalar on the experts' device.
+  torch::Tensor Zero() const { return torch::zeros_like(context_->anchor); }
   // Whether, when the forward began, another one waited for its backward.
   bool nested() const { return nested_; }
   MoeLayerTimes& times() { return *times_; }

@@ -66,7 +66,7 @@ torch::Tensor LendAway(const c10::intrusive_ptr<LayerPass>& pass) {
       pass->nested() ? new LentNode(pass, std::move(edges))
                      : new LentNode(kLast, pass, std::move(edges)),
       torch::autograd::deleteNode);
-  torch::Tensor lent = torch::zeros({});
+  torch::Tensor lent = pass->Zero();
   torch::autograd::create_gradient_edge(lent, node);
   return lent;
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <map>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -30,7 +31,8 @@ ExpertStore::Options StoreOptions(const MoeLayerOptions& options,
           .home_of_expert = ContiguousPlacement(
               transport.world_size(), static_cast<int32_t>(options.experts)),
           .seed = options.seed,
-          .moments = options.moments};
+          .moments = options.moments,
+          .device = options.device};
 }
 
 GateImpl::Options GateOptions(const MoeLayerOptions& options) {
@@ -39,7 +41,8 @@ GateImpl::Options GateOptions(const MoeLayerOptions& options) {
           .experts = options.experts,
           .top_k = options.top_k,
           .capacity_factor = options.capacity_factor,
-          .seed = options.seed};
+          .seed = options.seed,
+          .device = options.device};
 }
 
 void CheckOptions(const MoeLayerOptions& options) {
@@ -53,6 +56,22 @@ void CheckOptions(const MoeLayerOptions& options) {
   TORCH_CHECK(options.capacity_factor >= 0, "MoE layer ", options.layer.value(),
               ": capacity factor ", options.capacity_factor,
               "; 0 or more is right");
+  if (options.kernels == ExpertKernels::kLoop) return;
+  // Rows of whole 16 bytes.
+  const int64_t multiple = options.kernels == ExpertKernels::kGrouped ? 4 : 8;
+  TORCH_CHECK(options.hidden % multiple == 0 && options.ffn % multiple == 0,
+              "MoE layer ", options.layer.value(), ": hidden ", options.hidden,
+              ", ffn ", options.ffn, "; grouped kernels need multiples of ",
+              multiple);
+}
+
+// As AllSlotsOf a slab of this expert alone.
+ExpertTensors AsOneSlot(const ExpertTensors& parameters) {
+  ExpertTensors slots;
+  for (size_t i = 0; i < slots.all.size(); ++i) {
+    slots.all[i] = parameters.all[i].detach().unsqueeze(0);
+  }
+  return slots;
 }
 
 bool IsMove(const Lend& lend, const std::vector<Move>& moves) {
@@ -110,8 +129,12 @@ class MoeLayerImpl::Impl {
                                           context_->clock);
   }
   void KeepMoves(const std::vector<Move>& moves);
+  bool grouped() const { return options_.kernels != ExpertKernels::kLoop; }
   void ComputeStaying(const c10::intrusive_ptr<LayerPass>& pass,
                       std::vector<torch::Tensor>& batches);
+  void ComputeStayingBySlab(const c10::intrusive_ptr<LayerPass>& pass,
+                            std::vector<torch::Tensor>& batches);
+  c10::intrusive_ptr<ExpertGroup> GroupOf(ExpertTensors slots) const;
   void ComputeArrived(const c10::intrusive_ptr<LayerPass>& pass,
                       std::vector<torch::Tensor>& batches);
 
@@ -177,13 +200,17 @@ c10::intrusive_ptr<LayerPass> MoeLayerImpl::Impl::Begin(
   return c10::make_intrusive<LayerPass>(
       context_,
       LayerPass::Routes{
-          .row_of_choice = torch::tensor(order.row_of_choice, torch::kLong),
-          .choice_of_row = torch::tensor(order.choice_of_row, torch::kLong),
+          .row_of_choice = torch::tensor(order.row_of_choice, torch::kLong)
+                               .to(options_.device),
+          .choice_of_row = torch::tensor(order.choice_of_row, torch::kLong)
+                               .to(options_.device),
           .top_k = options_.top_k,
           .plan = routing.plan,
           .lends_anywhere = !routing.lends.empty()},
       TokenExchange({.hidden = options_.hidden,
-                     .split_peer_wait = options_.split_peer_wait},
+                     .split_peer_wait = options_.split_peer_wait,
+                     .device = options_.device,
+                     .by_index = grouped()},
                     MakeTokenLayout(routing.split, me), agent.transport(),
                     context_->clock),
       std::move(executor), times_);
@@ -209,12 +236,47 @@ void MoeLayerImpl::Impl::KeepMoves(const std::vector<Move>& moves) {
 void MoeLayerImpl::Impl::ComputeStaying(
     const c10::intrusive_ptr<LayerPass>& pass,
     std::vector<torch::Tensor>& batches) {
+  if (grouped()) return ComputeStayingBySlab(pass, batches);
   const auto& experts = pass->exchange().layout().experts;
   for (size_t i = 0; i < experts.size(); ++i) {
     if (!store()->IsHome(experts[i])) continue;
     batches[i] =
         ExpertFfn(pass, batches[i], *store()->Find(experts[i]), std::nullopt);
   }
+}
+
+// In most jobs one slab holds them all; what moved here may lie in others.
+void MoeLayerImpl::Impl::ComputeStayingBySlab(
+    const c10::intrusive_ptr<LayerPass>& pass,
+    std::vector<torch::Tensor>& batches) {
+  const auto& experts = pass->exchange().layout().experts;
+  // By address; each group's members by slot.
+  std::map<const void*, std::map<size_t, GroupMember>> members_by_slab;
+  std::map<const void*, torch::Tensor> slabs;
+  for (size_t i = 0; i < experts.size(); ++i) {
+    if (!store()->IsHome(experts[i])) continue;
+    const ExpertSlot& slot = store()->Home(experts[i]);
+    const void* const at = slot.slab.const_data_ptr();
+    slabs.emplace(at, slot.slab);
+    members_by_slab[at].emplace(
+        slot.index, GroupMember{*store()->Find(experts[i]), slot.index, i});
+  }
+  for (const auto& [at, by_slot] : members_by_slab) {
+    std::vector<GroupMember> members;
+    for (const auto& [slot, member] : by_slot) members.push_back(member);
+    ComputeGroup(pass, GroupOf(AllSlotsOf(store()->shape(), slabs.at(at))),
+                 members, batches);
+  }
+}
+
+c10::intrusive_ptr<ExpertGroup> MoeLayerImpl::Impl::GroupOf(
+    ExpertTensors slots) const {
+  auto group = c10::make_intrusive<ExpertGroup>();
+  group->slots = std::move(slots);
+  if (options_.kernels == ExpertKernels::kGroupedBf16) {
+    group->dtype = torch::kBFloat16;
+  }
+  return group;
 }
 
 // After the staying experts in forward, so that parameters have had time to
@@ -227,9 +289,14 @@ void MoeLayerImpl::Impl::ComputeArrived(
   for (size_t i = 0; i < pass->lends().borrowed_count(); ++i) {
     const auto found = std::lower_bound(experts.begin(), experts.end(),
                                         pass->lends().borrowed(i).expert());
-    torch::Tensor& batch =
-        batches[static_cast<size_t>(found - experts.begin())];
-    batch = ExpertFfn(pass, batch, Arrive(pass, i), i);
+    const auto batch = static_cast<size_t>(found - experts.begin());
+    const ExpertTensors parameters = Arrive(pass, i);
+    if (grouped()) {
+      ComputeGroup(pass, GroupOf(AsOneSlot(parameters)),
+                   {{parameters, 0, batch}}, batches);
+    } else {
+      batches[batch] = ExpertFfn(pass, batches[batch], parameters, i);
+    }
   }
 }
 

@@ -16,6 +16,7 @@
 #include "worker/expert/expert_store.h"
 #include "worker/moe/compute_pace.h"
 #include "worker/moe/gate.h"
+#include "worker/moe/grouped_ffn.h"
 #include "worker/moe/moe_layer_times.h"
 
 namespace balancemoe::worker {
@@ -47,6 +48,10 @@ struct MoeLayerOptions {
   // Lets the workers meet before each exchange, so that MoeLayerTimes tells
   // waiting for peers from moving tokens: costs a barrier, four times per step.
   bool split_peer_wait = false;
+  // Where it is computed; transports that serve its memory are needed there. A
+  // GPU must have been opened (OpenComputeDevice).
+  torch::Device device = torch::kCPU;
+  ExpertKernels kernels = ExpertKernels::kLoop;
 };
 
 // One mixture-of-experts feed-forward layer whose experts live on several
@@ -67,9 +72,10 @@ class MoeLayerImpl : public torch::nn::Module {
   MoeLayerImpl(const MoeLayerOptions& options, Agent& agent);
   ~MoeLayerImpl() override;
 
-  // `hidden` is [T, H], fp32; so is the result. Each row is the sum of K
-  // experts' outputs, weighted by a softmax over the K chosen gate scores. T
-  // may differ from call to call and worker to worker and may be 0.
+  // `hidden` is [T, H], fp32, on the layer's device; so is the result. Each row
+  // is the sum of K experts' outputs, weighted by a softmax over the K chosen
+  // gate scores. T may differ from call to call and worker to worker and may be
+  // 0.
   //
   // Throws c10::Error, with the status in words, when a peer is gone; so does
   // backward.

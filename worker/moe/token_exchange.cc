@@ -6,6 +6,7 @@
 
 #include "absl/types/span.h"
 #include "common/status_macros.h"
+#include "worker/expert/compute_device.h"
 
 namespace balancemoe::worker {
 namespace {
@@ -25,6 +26,22 @@ std::vector<size_t> ToBytes(const std::vector<int64_t>& rows,
   return bytes;
 }
 
+// The rows of the buffer in the order of the batches.
+torch::Tensor BatchOrder(const TokenLayout& layout) {
+  std::vector<int64_t> first_row(layout.rows_of_batch.size());
+  std::exclusive_scan(layout.rows_of_batch.begin(), layout.rows_of_batch.end(),
+                      first_row.begin(), int64_t{0});
+  const int64_t rows = std::accumulate(layout.rows_of_batch.begin(),
+                                       layout.rows_of_batch.end(), int64_t{0});
+  torch::Tensor order = torch::empty({rows}, torch::kLong);
+  for (const TokenLayout::Segment& segment : layout.segments) {
+    int64_t* const at = order.mutable_data_ptr<int64_t>() +
+                        first_row[segment.batch] + segment.batch_row;
+    std::iota(at, at + segment.rows, segment.buffer_row);
+  }
+  return order;
+}
+
 int64_t Sum(const std::vector<int64_t>& values) {
   return std::accumulate(values.begin(), values.end(), int64_t{0});
 }
@@ -41,18 +58,37 @@ TokenExchange::TokenExchange(const Options& options, TokenLayout layout,
       options_.hidden * static_cast<int64_t>(sizeof(float));
   send_bytes_ = ToBytes(layout_.send_rows, row_bytes);
   receive_bytes_ = ToBytes(layout_.receive_rows, row_bytes);
+  if (!options_.by_index) return;
+  const torch::Tensor order = BatchOrder(layout_);
+  buffer_row_of_ = order.to(options_.device);
+  batch_row_of_ = order.argsort().to(options_.device);
+}
+
+torch::Tensor TokenExchange::Rows(int64_t rows) const {
+  return torch::empty({rows, options_.hidden},
+                      torch::TensorOptions(options_.device));
 }
 
 absl::StatusOr<std::vector<torch::Tensor>> TokenExchange::ToExperts(
     const torch::Tensor& rows, ExchangeTimes& times) const {
-  const torch::Tensor buffer =
-      torch::empty({Sum(layout_.receive_rows), options_.hidden});
+  const torch::Tensor buffer = Rows(Sum(layout_.receive_rows));
   BMOE_RETURN_IF_ERROR(
       Exchange(rows, send_bytes_, buffer, receive_bytes_, times));
+  return ToBatches(buffer);
+}
+
+std::vector<torch::Tensor> TokenExchange::ToBatches(
+    const torch::Tensor& buffer) const {
+  if (options_.by_index) {
+    // Unsafe is what shares memory without being a view: autograd takes each
+    // as an output of its own, and nobody writes to them.
+    return at::unsafe_split_with_sizes(buffer.index_select(0, buffer_row_of_),
+                                       layout_.rows_of_batch);
+  }
   std::vector<torch::Tensor> batches;
   batches.reserve(layout_.rows_of_batch.size());
   for (const int64_t batch_rows : layout_.rows_of_batch) {
-    batches.push_back(torch::empty({batch_rows, options_.hidden}));
+    batches.push_back(Rows(batch_rows));
   }
   for (const TokenLayout::Segment& segment : layout_.segments) {
     std::memcpy(
@@ -66,8 +102,19 @@ absl::StatusOr<std::vector<torch::Tensor>> TokenExchange::ToExperts(
 
 absl::StatusOr<torch::Tensor> TokenExchange::FromExperts(
     at::TensorList batches, ExchangeTimes& times) const {
-  const torch::Tensor buffer =
-      torch::empty({Sum(layout_.receive_rows), options_.hidden});
+  const torch::Tensor buffer = ToBuffer(batches);
+  torch::Tensor rows = Rows(Sum(layout_.send_rows));
+  BMOE_RETURN_IF_ERROR(
+      Exchange(buffer, receive_bytes_, rows, send_bytes_, times));
+  return rows;
+}
+
+torch::Tensor TokenExchange::ToBuffer(at::TensorList batches) const {
+  torch::Tensor buffer = Rows(Sum(layout_.receive_rows));
+  if (options_.by_index) {
+    return batches.empty() ? buffer
+                           : torch::cat(batches).index_select(0, batch_row_of_);
+  }
   for (const TokenLayout::Segment& segment : layout_.segments) {
     std::memcpy(
         buffer.mutable_data_ptr<float>() + segment.buffer_row * options_.hidden,
@@ -75,10 +122,7 @@ absl::StatusOr<torch::Tensor> TokenExchange::FromExperts(
             segment.batch_row * options_.hidden,
         static_cast<size_t>(segment.rows * options_.hidden) * sizeof(float));
   }
-  torch::Tensor rows = torch::empty({Sum(layout_.send_rows), options_.hidden});
-  BMOE_RETURN_IF_ERROR(
-      Exchange(buffer, receive_bytes_, rows, send_bytes_, times));
-  return rows;
+  return buffer;
 }
 
 absl::Status TokenExchange::Exchange(const torch::Tensor& send,
@@ -86,6 +130,7 @@ absl::Status TokenExchange::Exchange(const torch::Tensor& send,
                                      const torch::Tensor& receive,
                                      const std::vector<size_t>& receive_bytes,
                                      ExchangeTimes& times) const {
+  AwaitCompute(options_.device);
   const absl::Time start = clock_.Now();
   if (options_.split_peer_wait) {
     BMOE_RETURN_IF_ERROR(transport_.Barrier());

@@ -30,6 +30,11 @@ class TokenExchange {
     int64_t hidden = 0;
     // Meets the peers before each exchange, to tell waiting from moving.
     bool split_peer_wait = false;
+    // Where the rows are.
+    torch::Device device = torch::kCPU;
+    // Puts rows in place by one kernel, as a GPU likes it, instead of a copy
+    // per segment.
+    bool by_index = false;
   };
 
   // `transport` and `clock` must outlive the exchange.
@@ -37,7 +42,8 @@ class TokenExchange {
                 Transport& transport, const Clock& clock);
 
   // `rows`, [T * K, H] in send order, to the batches of the experts computed
-  // here, each in memory of its own, so that all batches are equally aligned.
+  // here, each in memory of its own, so that all batches are equally aligned;
+  // by index one after the other in the same memory.
   //
   // Errors: those of Transport::AllToAllV.
   absl::StatusOr<std::vector<torch::Tensor>> ToExperts(
@@ -50,6 +56,9 @@ class TokenExchange {
   const TokenLayout& layout() const { return layout_; }
 
  private:
+  std::vector<torch::Tensor> ToBatches(const torch::Tensor& buffer) const;
+  torch::Tensor ToBuffer(at::TensorList batches) const;
+  torch::Tensor Rows(int64_t rows) const;
   absl::Status Exchange(const torch::Tensor& send,
                         const std::vector<size_t>& send_bytes,
                         const torch::Tensor& receive,
@@ -63,6 +72,9 @@ class TokenExchange {
   // [W] each.
   std::vector<size_t> send_bytes_;
   std::vector<size_t> receive_bytes_;
+  // By index: the buffer's row of each row of all batches, and the reverse.
+  torch::Tensor buffer_row_of_;
+  torch::Tensor batch_row_of_;
 };
 
 }  // namespace balancemoe::worker

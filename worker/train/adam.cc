@@ -17,7 +17,7 @@ AdamParameter FreshAdamParameter(std::string name,
           .parameter = parameter,
           .mean = torch::zeros_like(parameter),
           .variance = torch::zeros_like(parameter),
-          .steps = torch::zeros({})};
+          .steps = torch::zeros({}, parameter.options())};
 }
 
 void AdamStep(const std::vector<AdamParameter>& parameters,

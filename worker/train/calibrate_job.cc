@@ -9,6 +9,7 @@
 #include "worker/train/adam.h"
 #include "worker/train/model_shape.h"
 #include "worker/train/train_job.h"
+#include "worker/train/worker_device.h"
 #include "worker/transport/gather_all.h"
 
 namespace balancemoe::worker {
@@ -39,9 +40,12 @@ absl::StatusOr<CostModel> RunCalibrateJob(const TrainOptions& options,
                                           const WorkerPlace& place,
                                           Agent& agent) {
   ShareCores(place.local_world_size);
+  BMOE_ASSIGN_OR_RETURN(const torch::Device device,
+                        OpenWorkerDevice(options, place));
   const ExpertShape shape = ExpertShapeOf(options);
-  BMOE_ASSIGN_OR_RETURN(CostModel mine,
-                        Calibrate(shape, AdamBytes(shape.bytes()), agent));
+  BMOE_ASSIGN_OR_RETURN(
+      CostModel mine,
+      Calibrate(shape, AdamBytes(shape.bytes()), agent, device));
   BMOE_ASSIGN_OR_RETURN(mine.plan_latency_us,
                         MeasurePlanLatencyUs(options, agent));
   BMOE_ASSIGN_OR_RETURN(const std::vector<CostModel> all,

@@ -4,13 +4,16 @@
 
 #include "absl/types/span.h"
 #include "common/status_macros.h"
+#include "worker/expert/compute_device.h"
 
 namespace balancemoe::worker {
 
 GradientBucket::GradientBucket(const std::vector<torch::Tensor>& parameters) {
   int64_t size = 1;
   for (const torch::Tensor& parameter : parameters) size += parameter.numel();
-  flat_ = torch::zeros({size});
+  flat_ =
+      torch::zeros({size}, parameters.empty() ? torch::TensorOptions()
+                                              : parameters.front().options());
   int64_t begin = 0;
   for (const torch::Tensor& parameter : parameters) {
     parameter.mutable_grad() =
@@ -20,12 +23,14 @@ GradientBucket::GradientBucket(const std::vector<torch::Tensor>& parameters) {
 }
 
 absl::StatusOr<float> GradientBucket::Sum(float loss, Transport& transport) {
-  float* const values = flat_.mutable_data_ptr<float>();
-  const auto size = static_cast<size_t>(flat_.numel());
-  values[size - 1] = loss;
+  torch::Tensor total = flat_[flat_.numel() - 1];
+  total.fill_(loss);
+  AwaitCompute(flat_.device());
   BMOE_RETURN_IF_ERROR(
-      transport.AllReduceSum(absl::MakeSpan(values, size), ComputeStream()));
-  return values[size - 1];
+      transport.AllReduceSum(absl::MakeSpan(flat_.mutable_data_ptr<float>(),
+                                            static_cast<size_t>(flat_.numel())),
+                             ComputeStream()));
+  return total.item<float>();
 }
 
 }  // namespace balancemoe::worker

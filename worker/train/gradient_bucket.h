@@ -14,7 +14,8 @@ namespace balancemoe::worker {
 // one all-reduce serves them all. The loss rides along.
 class GradientBucket {
  public:
-  // Makes the bucket the parameters' gradients: backward adds to it in place.
+  // Makes the bucket, on the parameters' device, their gradients: backward adds
+  // to it in place.
   explicit GradientBucket(const std::vector<torch::Tensor>& parameters);
 
   // Adds up the gradients of all workers, in place, and returns the sum of

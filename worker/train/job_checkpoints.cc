@@ -41,6 +41,7 @@ std::array<NamedTensor, 4> TensorsOf(const AdamParameter& of) {
            {of.name + ".steps", of.steps}}};
 }
 
+// Of a tensor on the CPU.
 absl::Span<std::byte> BytesOf(const torch::Tensor& tensor) {
   return absl::MakeSpan(static_cast<std::byte*>(tensor.mutable_data_ptr()),
                         tensor.nbytes());
@@ -71,8 +72,13 @@ absl::Status Fill(const NamedTensor& named, const FileOfTensor& files,
     return absl::InvalidArgumentError(
         absl::StrCat(directory, ": no file has tensor ", named.name));
   }
-  return found->second->Read(named.name, named.tensor.sizes().vec(),
-                             BytesOf(named.tensor));
+  // On the CPU that is the tensor itself.
+  const torch::Tensor values = named.tensor.cpu();
+  BMOE_RETURN_IF_ERROR(found->second->Read(
+      named.name, named.tensor.sizes().vec(), BytesOf(values)));
+  torch::Tensor target = named.tensor;
+  if (!target.is_cpu()) target.copy_(values);
+  return absl::OkStatus();
 }
 
 // What one worker tells the others.
@@ -198,10 +204,13 @@ absl::Status JobCheckpoints::WriteFile(int64_t step,
   const auto mine = absl::MakeConstSpan(trainer.parameters())
                         .subspan(first() ? 0 : trainer.num_replicated());
   std::vector<TensorToSave> tensors;
+  // Until they are written: copies of what lies on another device.
+  std::vector<torch::Tensor> values;
   for (const AdamParameter& parameter : mine) {
     for (NamedTensor& named : TensorsOf(parameter)) {
+      values.push_back(named.tensor.cpu());
       tensors.push_back({std::move(named.name), named.tensor.sizes().vec(),
-                         BytesOf(named.tensor)});
+                         BytesOf(values.back())});
     }
   }
   const std::string name =

@@ -60,7 +60,7 @@ class ObservedTraining {
                     [&](MovePoint point, absl::Span<std::byte>) {
                       if (of_moves_) of_moves_(taking, place.rank, point);
                     });
-    BMOE_RETURN_IF_ERROR(GiveCostModel(options, agent));
+    BMOE_RETURN_IF_ERROR(GiveCostModel(options, torch::kCPU, agent));
     int64_t saving = 0;
     JobCheckpoints checkpoints(options, agent.transport(),
                                [&](CheckpointPoint point) {

@@ -78,6 +78,7 @@ absl::Status LocalWorkersLoop::Start(const LocalWorkersOptions& options) {
   place.terminal = isatty(STDERR_FILENO) == 1;
   for (int32_t rank = 0; rank < options.workers; ++rank) {
     place.rank = WorkerRank(rank);
+    place.local_rank = rank;
     Command command;
     command.arguments = options.arguments;
     command.arguments[0] = ThisProgram();

@@ -12,6 +12,7 @@ balancemoe_library(
     state_digest.h
     train_job.h
     trainer.h
+    worker_device.h
   SOURCES
     adam.cc
     calibrate_job.cc
@@ -23,6 +24,7 @@ balancemoe_library(
     state_digest.cc
     train_job.cc
     trainer.cc
+    worker_device.cc
   PUBLIC_DEPS balancemoe::checkpoint balancemoe::moe balancemoe::train_run
   TORCH)
 

@@ -85,6 +85,8 @@ MoeGptImpl::MoeGptImpl(const MoeGptOptions& options, Agent& agent) {
     moe.pace = options.pace;
     // Emulated exchanges begin when all have come anyway.
     moe.split_peer_wait = options.pace.has_value();
+    moe.device = options.device;
+    moe.kernels = options.kernels;
     moe_layers_.push_back(MoeLayer(moe, agent));
     blocks_.push_back(register_module(absl::StrCat("block", layer),
                                       Block(options, moe_layers_.back())));
@@ -93,20 +95,22 @@ MoeGptImpl::MoeGptImpl(const MoeGptOptions& options, Agent& agent) {
       "final_norm",
       torch::nn::LayerNorm(torch::nn::LayerNormOptions({options.hidden})));
   head_ = register_module("head", torch::nn::Linear(options.hidden, kBytes));
-  InitialiseDense(options.seed);
+  InitialiseDense(options.seed, options.device);
 }
 
 torch::Tensor MoeGptImpl::forward(const torch::Tensor& bytes) {
-  torch::Tensor hidden =
-      token_embedding_->forward(bytes) +
-      position_embedding_->forward(torch::arange(bytes.size(1)));
+  torch::Tensor hidden = token_embedding_->forward(bytes) +
+                         position_embedding_->forward(
+                             torch::arange(bytes.size(1), bytes.options()));
   for (Block& block : blocks_) hidden = block->forward(hidden);
   return head_->forward(final_norm_->forward(hidden)).flatten(0, 1);
 }
 
 GateLosses MoeGptImpl::gate_losses() const {
-  GateLosses mean{torch::zeros({}), torch::zeros({})};
   const auto layers = static_cast<double>(moe_layers_.size());
+  GateLosses mean;
+  mean.balance = torch::zeros_like(moe_layers_.front()->gate_losses().balance);
+  mean.z = torch::zeros_like(mean.balance);
   for (const MoeLayer& moe : moe_layers_) {
     mean.balance = mean.balance + moe->gate_losses().balance / layers;
     mean.z = mean.z + moe->gate_losses().z / layers;
@@ -138,8 +142,9 @@ std::string MoeGptImpl::ExpertName(LayerId layer, ExpertId expert,
 }
 
 // From a generator of its own: workers that are threads of one process share
-// the global one. The MoE layers have set theirs by the same seed.
-void MoeGptImpl::InitialiseDense(uint64_t seed) {
+// the global one. The MoE layers have set theirs by the same seed, on their
+// device; the rest is drawn on the CPU, so that it is the same everywhere.
+void MoeGptImpl::InitialiseDense(uint64_t seed, const torch::Device& device) {
   const torch::NoGradGuard no_grad;
   at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(seed);
   for (auto& parameter : named_parameters()) {
@@ -153,6 +158,7 @@ void MoeGptImpl::InitialiseDense(uint64_t seed) {
     } else {
       value.fill_(1);
     }
+    value.set_data(value.to(device));
   }
 }
 

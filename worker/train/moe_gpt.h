@@ -40,6 +40,9 @@ struct MoeGptOptions {
   int32_t moments = 0;
   // As MoeLayerOptions::pace.
   std::optional<ComputePace> pace = {};
+  // As in MoeLayerOptions; all of the model lies there.
+  torch::Device device = torch::kCPU;
+  ExpertKernels kernels = ExpertKernels::kLoop;
 };
 
 // A GPT over bytes whose blocks have a MoE layer each instead of a dense
@@ -50,7 +53,8 @@ class MoeGptImpl : public torch::nn::Module {
   // `agent` must outlive the model.
   MoeGptImpl(const MoeGptOptions& options, Agent& agent);
 
-  // `bytes` is [B, S], int64; the result [B * S, V], logits of each next byte.
+  // `bytes` is [B, S], int64, on the model's device; the result [B * S, V],
+  // logits of each next byte.
   torch::Tensor forward(const torch::Tensor& bytes);
 
   // Means over the layers, of the last forward.
@@ -71,7 +75,7 @@ class MoeGptImpl : public torch::nn::Module {
   class BlockImpl;
   TORCH_MODULE(Block);
 
-  void InitialiseDense(uint64_t seed);
+  void InitialiseDense(uint64_t seed, const torch::Device& device);
 
   torch::nn::Embedding token_embedding_{nullptr};
   torch::nn::Embedding position_embedding_{nullptr};

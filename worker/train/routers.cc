@@ -53,7 +53,7 @@ Router SkewedRouter(double scale, int64_t experts, int64_t top_k, LayerId layer,
       SeedOf(seed, kSkewStream, layer));
   const torch::Tensor bias = torch::randn({experts}, generator) * scale;
   return [bias, router = TopKRouter(top_k)](const torch::Tensor& logits) {
-    return router(logits + bias);
+    return router(logits + bias.to(logits.device()));
   };
 }
 

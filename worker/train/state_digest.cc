@@ -16,7 +16,7 @@ absl::Span<const std::byte> BytesOf(const std::vector<Sha256Digest>& digests) {
 Sha256Digest DigestOf(const std::vector<torch::Tensor>& tensors) {
   std::vector<Sha256Digest> digests;
   for (const torch::Tensor& tensor : tensors) {
-    const torch::Tensor plain = tensor.detach().contiguous();
+    const torch::Tensor plain = tensor.detach().cpu().contiguous();
     digests.push_back(
         Sha256({static_cast<const std::byte*>(plain.const_data_ptr()),
                 plain.nbytes()}));

@@ -24,6 +24,7 @@
 #include "worker/train/train_inputs.h"
 #include "worker/train/train_report.h"
 #include "worker/train/trainer.h"
+#include "worker/train/worker_device.h"
 #include "worker/transport/gather_all.h"
 
 namespace balancemoe::worker {
@@ -108,14 +109,18 @@ absl::StatusOr<nlohmann::ordered_json> RunTrainJob(const TrainOptions& options,
                                                    Agent& agent,
                                                    std::ostream& progress) {
   ShareCores(place.local_world_size);
+  BMOE_ASSIGN_OR_RETURN(const torch::Device device,
+                        OpenWorkerDevice(options, place));
   BMOE_ASSIGN_OR_RETURN(TrainInputs inputs,
                         LoadTrainInputs(options, place.world_size));
   const std::optional<Pacing> pacing = inputs.pacing;
-  Trainer trainer(options, std::move(inputs), agent);
+  Trainer trainer(options, std::move(inputs), agent, {}, device);
   const bool first = place.rank == WorkerRank(0);
-  const absl::Status same_bits = TestGemm(ExpertShapeOf(options));
+  // A GPU chooses its kernels by the number of rows, of which a lend keeps all.
+  const absl::Status same_bits =
+      device.is_cpu() ? TestGemm(ExpertShapeOf(options)) : absl::OkStatus();
   if (first && !same_bits.ok()) progress << same_bits.message() << std::endl;
-  BMOE_RETURN_IF_ERROR(GiveCostModel(options, agent));
+  BMOE_RETURN_IF_ERROR(GiveCostModel(options, device, agent));
   BMOE_ASSIGN_OR_RETURN(const StepsTaken taken,
                         TakeSteps(options, place, agent, trainer, progress));
   BMOE_ASSIGN_OR_RETURN(RunSummary summary,
@@ -125,7 +130,8 @@ absl::StatusOr<nlohmann::ordered_json> RunTrainJob(const TrainOptions& options,
   return BuildTrainReport(options, summary, taken.steps);
 }
 
-absl::Status GiveCostModel(const TrainOptions& options, Agent& agent) {
+absl::Status GiveCostModel(const TrainOptions& options,
+                           const torch::Device& device, Agent& agent) {
   const ExpertShape shape = ExpertShapeOf(options);
   BMOE_ASSIGN_OR_RETURN(const std::optional<Pacing> pacing, PacingOf(options));
   if (pacing.has_value()) {
@@ -133,7 +139,7 @@ absl::Status GiveCostModel(const TrainOptions& options, Agent& agent) {
     return absl::OkStatus();
   }
   if (options.cost_model.empty()) {
-    return Calibrate(shape, AdamBytes(shape.bytes()), agent).status();
+    return Calibrate(shape, AdamBytes(shape.bytes()), agent, device).status();
   }
   BMOE_ASSIGN_OR_RETURN(CostModel model, ReadCostModelFile(options.cost_model));
   model.expert_bytes = shape.bytes();

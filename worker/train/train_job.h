@@ -1,6 +1,8 @@
 #ifndef BALANCEMOE_WORKER_TRAIN_TRAIN_JOB_H_
 #define BALANCEMOE_WORKER_TRAIN_TRAIN_JOB_H_
 
+#include <torch/types.h>
+
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <ostream>
@@ -23,11 +25,12 @@ absl::StatusOr<nlohmann::ordered_json> RunTrainJob(const TrainOptions& options,
                                                    std::ostream& progress);
 
 // Gives `agent` the cost model that coordinators plan with: that of the file of
-// --cost-model, that of --pace, else measured now. A collective; from then on
-// there are lends.
+// --cost-model, that of --pace, else what is measured now on `device`. A
+// collective; from then on there are lends.
 //
 // Errors: InvalidArgument for a file; those of Calibrate.
-absl::Status GiveCostModel(const TrainOptions& options, Agent& agent);
+absl::Status GiveCostModel(const TrainOptions& options,
+                           const torch::Device& device, Agent& agent);
 
 // Threads that one of `local_workers` workers computes with on this machine.
 // Sets them for the calling thread.

@@ -144,18 +144,19 @@ void AddCommunicationFlags(CLI::App& app, TrainOptions& options) {
       ->check(CLI::Range(1, 1024))
       ->group("Running");
   add("--transport", options.transport,
-      "gloo: a process per worker; loopback: threads of one process")
-      ->check(CLI::IsMember({"loopback", "gloo"}));
+      "gloo: a process per worker; nccl: the same, each with a GPU; loopback: "
+      "threads of one process")
+      ->check(CLI::IsMember({"loopback", "gloo", "nccl"}));
   add("--address", options.address,
-      "Host name or address at which the other workers reach this one, over "
-      "gloo");
-  add("--device", options.device, "Where to compute")
-      ->check(CLI::IsMember({"cpu"}));
+      "Host name or address at which the other workers reach this one");
+  add("--device", options.device,
+      "Where to compute; cuda: on a GPU per worker, or on fewer that they "
+      "share")
+      ->check(CLI::IsMember({"cpu", "cuda"}));
   add("--dtype", options.dtype,
-      "Of parameters and activations; fp32 only: bf16 is 4 to 5 times slower "
-      "on "
-      "processors without AMX")
-      ->check(CLI::IsMember({"fp32"}));
+      "Of the experts' matrix products, all else is fp32; bf16 goes with "
+      "--device cuda: on processors without AMX it is 4 to 5 times slower")
+      ->check(CLI::IsMember({"fp32", "bf16"}));
   add("--spare-slots", options.spare_slots,
       "Experts that a worker can borrow at a time, per layer")
       ->check(CLI::Range(0, 1024));
@@ -182,6 +183,34 @@ void AddCostModelFlag(CLI::App& app, TrainOptions& options) {
         return std::string(ReadCostModelFile(path).status().message());
       })
       ->group("Running");
+}
+
+// What a GPU needs.
+absl::Status ValidateDevice(const TrainOptions& options) {
+  const bool bf16 = options.dtype == "bf16";
+  if (options.device != "cuda") {
+    return bf16 ? absl::InvalidArgumentError(
+                      "--dtype: bf16 goes with --device cuda only")
+                : absl::OkStatus();
+  }
+  if (options.transport != "nccl") {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--device: cuda goes with --transport nccl only; ",
+                     options.transport, " moves memory of the host"));
+  }
+  if (!options.pace.empty()) {
+    return absl::InvalidArgumentError(
+        "--pace: emulates on processors; leave --device cuda away");
+  }
+  // Grouped kernels take rows of whole 16 bytes.
+  const int64_t multiple = bf16 ? 8 : 4;
+  if (options.hidden % multiple != 0 || options.ffn % multiple != 0) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "--device: cuda with --dtype ", options.dtype, " takes multiples of ",
+        multiple, " for --hidden and --ffn, not ", options.hidden, " and ",
+        options.ffn));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status ValidatePolicy(const std::string& policy) {
@@ -247,6 +276,7 @@ absl::Status ValidateTrainOptions(const TrainOptions& options,
                              .status());
   }
   BMOE_RETURN_IF_ERROR(ValidatePolicy(options.policy));
+  BMOE_RETURN_IF_ERROR(ValidateDevice(options));
   BMOE_RETURN_IF_ERROR(PacingOf(options).status());
   if (options.coordinator == "embedded" && !options.workers.has_value()) {
     return absl::InvalidArgumentError(

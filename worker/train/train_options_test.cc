@@ -51,8 +51,9 @@ INSTANTIATE_TEST_SUITE_P(
         BadLine{"MissingFile", "--text /no/such/file",
                 "--text: File does not exist: /no/such/file"},
         BadLine{"UnknownTransport", "--transport carrier-pigeon",
-                "--transport: carrier-pigeon not in {loopback,gloo}"},
-        BadLine{"OtherDtype", "--dtype bf16", "--dtype: bf16 not in {fp32}"},
+                "--transport: carrier-pigeon not in {loopback,gloo,nccl}"},
+        BadLine{"OtherDtype", "--dtype fp16",
+                "--dtype: fp16 not in {fp32,bf16}"},
         BadLine{"CostModelFile", "--cost-model /no/such/file",
                 "--cost-model: /no/such/file: cannot be read"},
         BadLine{"TwoRoutings", "--imbalance 1.6 --skew 1", "--imbalance"},
@@ -112,6 +113,48 @@ TEST(TrainOptionsTest, ImbalanceBeyondTheGroupIsRefused) {
   EXPECT_THAT(ValidateTrainOptions(options, 2),
               IsStatus(absl::StatusCode::kInvalidArgument,
                        HasSubstr("--imbalance: 2.5")));
+}
+
+TEST(TrainOptionsTest, AGpuNeedsATransportThatReachesItsMemory) {
+  TrainOptions options = LocalRun();
+  options.device = "cuda";
+
+  EXPECT_THAT(ValidateTrainOptions(options, 2),
+              IsStatus(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("--device: cuda goes with --transport nccl "
+                                 "only; gloo moves memory of the host")));
+  options.transport = "nccl";
+  EXPECT_THAT(ValidateTrainOptions(options, 2), IsOk());
+}
+
+TEST(TrainOptionsTest, GroupedKernelsNeedWholeRows) {
+  TrainOptions options = LocalRun();
+  options.device = "cuda";
+  options.transport = "nccl";
+  options.dtype = "bf16";
+  options.ffn = 1028;
+
+  EXPECT_THAT(ValidateTrainOptions(options, 2),
+              IsStatus(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("multiples of 8 for --hidden and --ffn, not "
+                                 "256 and 1028")));
+  options.dtype = "fp32";
+  EXPECT_THAT(ValidateTrainOptions(options, 2), IsOk());
+}
+
+TEST(TrainOptionsTest, Bf16AndPacingGoWithOneDeviceEach) {
+  TrainOptions options = LocalRun();
+  options.dtype = "bf16";
+  EXPECT_THAT(ValidateTrainOptions(options, 2),
+              IsStatus(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("--dtype: bf16 goes with --device cuda")));
+
+  options.device = "cuda";
+  options.transport = "nccl";
+  options.pace = "h200-nvlink";
+  EXPECT_THAT(ValidateTrainOptions(options, 2),
+              IsStatus(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("--pace: emulates on processors")));
 }
 
 TEST(TrainOptionsTest, EmbeddedCoordinatorNeedsLocalWorkers) {

@@ -18,9 +18,18 @@
 namespace balancemoe::worker {
 namespace {
 
+ExpertKernels KernelsOf(const TrainOptions& options) {
+  if (options.dtype == "bf16") return ExpertKernels::kGroupedBf16;
+  return options.device == "cuda" ? ExpertKernels::kGrouped
+                                  : ExpertKernels::kLoop;
+}
+
 MoeGptOptions ModelOf(const TrainOptions& options,
-                      const std::optional<Pacing>& pacing) {
+                      const std::optional<Pacing>& pacing,
+                      const torch::Device& device) {
   MoeGptOptions model;
+  model.device = device;
+  model.kernels = KernelsOf(options);
   model.layers = options.layers;
   model.seq = options.seq;
   model.hidden = options.hidden;
@@ -100,11 +109,12 @@ LayerFigures FiguresOf(MoeLayer& moe) {
 }  // namespace
 
 Trainer::Trainer(const TrainOptions& options, TrainInputs inputs, Agent& agent,
-                 MoveObserver observer)
+                 MoveObserver observer, const torch::Device& device)
     : options_(options),
       inputs_(std::move(inputs)),
       agent_(agent),
-      model_(ModelOf(options, inputs_.pacing), agent),
+      device_(device),
+      model_(ModelOf(options, inputs_.pacing, device), agent),
       replicated_(WithFreshState(model_)),
       bucket_(TensorsOf(replicated_)),
       between_steps_(agent, model_->moe_layers(), std::move(observer)) {
@@ -160,7 +170,7 @@ torch::Tensor Trainer::Batch(int64_t batch) const {
       *out++ = static_cast<unsigned char>(byte);
     }
   }
-  return bytes;
+  return bytes.to(device_);
 }
 
 // Workers have equally many tokens, so the mean over all is the sum of the

@@ -41,10 +41,12 @@ class Trainer {
     Sha256Digest optimizer;
   };
 
-  // `agent` must outlive the trainer. Options must be valid, and `inputs` what
-  // they name. `observer` hears of the moves at the end of steps.
+  // `agent` must outlive the trainer. Options must be valid, `inputs` what they
+  // name, and `device` that of this worker, opened. `observer` hears of the
+  // moves at the end of steps.
   Trainer(const TrainOptions& options, TrainInputs inputs, Agent& agent,
-          MoveObserver observer = {});
+          MoveObserver observer = {},
+          const torch::Device& device = torch::kCPU);
 
   // Trains on batch number `batch` of the text, as iteration `iteration` of the
   // job, which rises from call to call. Returns what all workers measured.
@@ -102,6 +104,7 @@ class Trainer {
   const TrainOptions options_;
   const TrainInputs inputs_;
   Agent& agent_;
+  const torch::Device device_;
   const SteadyClock clock_;
 
   MoeGpt model_;

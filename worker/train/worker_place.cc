@@ -64,6 +64,10 @@ absl::StatusOr<std::optional<WorkerPlace>> WorkerPlaceFromEnvironment() {
     BMOE_ASSIGN_OR_RETURN(place.local_world_size,
                           Number("LOCAL_WORLD_SIZE", 1));
   }
+  place.local_rank = rank % place.local_world_size;
+  if (!Variable("LOCAL_RANK").empty()) {
+    BMOE_ASSIGN_OR_RETURN(place.local_rank, Number("LOCAL_RANK", 0));
+  }
   if (!Variable("GROUP_RANK").empty()) {
     BMOE_ASSIGN_OR_RETURN(place.node, Number("GROUP_RANK", 0));
   }
@@ -76,7 +80,7 @@ absl::StatusOr<std::optional<WorkerPlace>> WorkerPlaceFromEnvironment() {
 std::vector<std::pair<std::string, std::string>> ToEnvironment(
     const WorkerPlace& place) {
   return {{"RANK", absl::StrCat(place.rank.value())},
-          {"LOCAL_RANK", absl::StrCat(place.rank.value())},
+          {"LOCAL_RANK", absl::StrCat(place.local_rank)},
           {"WORLD_SIZE", absl::StrCat(place.world_size)},
           {"LOCAL_WORLD_SIZE", absl::StrCat(place.local_world_size)},
           {"GROUP_RANK", absl::StrCat(place.node)},

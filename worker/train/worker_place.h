@@ -13,14 +13,16 @@
 namespace balancemoe::worker {
 
 // Which worker of a run this process is, as whoever started it says by the
-// environment: RANK, WORLD_SIZE, LOCAL_WORLD_SIZE and GROUP_RANK (the machine)
-// as torchrun, Slurm and MPI launchers set them, and what our own launcher
-// adds.
+// environment: RANK, WORLD_SIZE, LOCAL_RANK, LOCAL_WORLD_SIZE and GROUP_RANK
+// (the machine) as torchrun, Slurm and MPI launchers set them, and what our own
+// launcher adds.
 struct WorkerPlace {
   WorkerRank rank;
   int32_t world_size = 1;
   // Workers on this machine, who share its cores.
   int32_t local_world_size = 1;
+  // Of this worker among them.
+  int32_t local_rank = 0;
   // Of this machine among those of the run.
   int32_t node = 0;
   // The same for all workers of one run.

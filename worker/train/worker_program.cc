@@ -13,6 +13,7 @@
 #include "worker/train/embedded_coordinator.h"
 #include "worker/train/local_workers.h"
 #include "worker/train/model_shape.h"
+#include "worker/train/nccl_workers.h"
 #include "worker/train/paced_agent.h"
 #include "worker/train/pacing.h"
 #include "worker/train/process_usage.h"
@@ -210,6 +211,11 @@ int RunWorkerProgram(const WorkerProgram& asked) {
   KeepFreedMemory();
   if (options.transport == "loopback") {
     return LoopbackWorkersLoop(program).Run(**place);
+  }
+  if (options.transport == "nccl") {
+    auto nccl = NcclWorkers(options, **place);
+    if (!nccl.ok()) return Fail(program.arguments[0], nccl.status());
+    return RunWorker(program, **place, *std::move(nccl));
   }
   return RunWorker(program, **place,
                    GlooFactory({.address = options.address, .interface = ""}));

@@ -32,7 +32,8 @@ class Trainer {
                                    .experts = options.experts,
                                    .top_k = options.top_k,
                                    .capacity_factor = options.capacity_factor,
-                                   .seed = options.seed},
+                                   .seed = options.seed,
+                                   .kernels = options.kernels},
                    agent));
       if (options.router) layers_.back()->SetRouter(options.router);
       for (auto& item : layers_.back()->named_parameters()) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "worker/moe/gate.h"
+#include "worker/moe/grouped_ffn.h"
 #include "worker/moe/testing/worker_group.h"
 
 namespace balancemoe::worker {
@@ -26,6 +27,7 @@ struct TrainingOptions {
   double capacity_factor = 0;
   // Tokens of each worker, [W].
   std::vector<int64_t> tokens = {};
+  ExpertKernels kernels = ExpertKernels::kLoop;
   int64_t steps = 1;
   // Forwards and backwards per step.
   int64_t micro_batches = 1;

@@ -1,0 +1,30 @@
+#include "worker/train/worker_device.h"
+
+#include <torch/cuda.h>
+
+#include "absl/strings/str_cat.h"
+#include "common/status_macros.h"
+#include "worker/expert/compute_device.h"
+
+namespace balancemoe::worker {
+namespace {
+
+absl::Status Open(const torch::Device& device) {
+  const absl::Status opened = OpenComputeDevice(device);
+  if (opened.ok()) return opened;
+  return absl::FailedPreconditionError(
+      absl::StrCat("--device cuda: ", opened.message()));
+}
+
+}  // namespace
+
+absl::StatusOr<torch::Device> OpenWorkerDevice(const TrainOptions& options,
+                                               const WorkerPlace& place) {
+  if (options.device == "cpu") return torch::Device(torch::kCPU);
+  BMOE_RETURN_IF_ERROR(Open(torch::Device(torch::kCUDA, 0)));
+  const auto gpus = static_cast<int32_t>(torch::cuda::device_count());
+  return torch::Device(torch::kCUDA,
+                       static_cast<c10::DeviceIndex>(place.local_rank % gpus));
+}
+
+}  // namespace balancemoe::worker

@@ -1,10 +1,12 @@
 #include "worker/bench/gpu_kernels.h"
 
+#include <ATen/CPUGeneratorImpl.h>
 #include <torch/types.h>
 #include <torch/utils.h>
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -17,6 +19,8 @@
 
 namespace balancemoe::worker {
 namespace {
+
+constexpr uint64_t kSeed = 1;
 
 // The loop first: the others are compared with it.
 constexpr std::array<ExpertKernels, 3> kKernels = {
@@ -54,11 +58,13 @@ class Experts {
         slots_(MakeExpertSlab(shape_, options.experts, device)),
         gradients_(MakeExpertSlab(shape_, options.experts, device)),
         rows_(RowsOfExperts(options.experts, options.tokens)),
-        x_(Pattern({options.tokens, options.hidden}, 1)),
-        gradient_out_(Pattern({options.tokens, options.hidden}, 2)) {
+        x_(Random({options.tokens, options.hidden})),
+        gradient_out_(Random({options.tokens, options.hidden})) {
     for (const ExpertSlot& slot : slots_) {
       for (const torch::Tensor& part : slot.tensors.all) {
-        part.copy_(Pattern(part.sizes(), 0.02));
+        // Of a size that keeps that of the rows.
+        part.copy_(Random(part.sizes()))
+            .div_(std::sqrt(static_cast<double>(part.size(-1))));
       }
     }
   }
@@ -77,12 +83,9 @@ class Experts {
   }
 
  private:
-  torch::Tensor Pattern(at::IntArrayRef sizes, double scale) const {
-    const auto options = torch::TensorOptions(torch::kFloat).device(device_);
-    return torch::sin(torch::arange(c10::multiply_integers(sizes), options) *
-                      scale)
-        .mul_(scale)
-        .view(sizes);
+  // Drawn on the CPU, the same for every device.
+  torch::Tensor Random(at::IntArrayRef sizes) {
+    return torch::empty(sizes).uniform_(-1, 1, generator_).to(device_);
   }
 
   torch::Tensor Loop() {
@@ -115,6 +118,7 @@ class Experts {
   const ExpertShape shape_;
   const torch::Device device_;
   const SteadyClock clock_;
+  at::Generator generator_ = at::make_generator<at::CPUGeneratorImpl>(kSeed);
   const std::vector<ExpertSlot> slots_;
   const std::vector<ExpertSlot> gradients_;
   const std::vector<int64_t> rows_;

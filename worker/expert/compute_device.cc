@@ -4,6 +4,8 @@
 #include <dlfcn.h>
 #include <torch/cuda.h>
 
+#include <algorithm>
+#include <cstdint>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -31,9 +33,11 @@ absl::Status OpenComputeDevice(const torch::Device& device) {
   const absl::Status loaded = LoadTorchCuda();
   if (!loaded.ok()) return loaded;
   const auto devices = static_cast<int64_t>(torch::cuda::device_count());
-  if (device.index() < devices) return absl::OkStatus();
-  return absl::FailedPreconditionError(absl::StrCat(
-      "GPU ", static_cast<int>(device.index()), ": Torch sees ", devices));
+  // Without a number it is the first.
+  const int64_t index = std::max<int64_t>(device.index(), 0);
+  if (index < devices) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat("GPU ", index, ": Torch sees ", devices));
 }
 
 void AwaitCompute(const torch::Device& device) {

@@ -9,8 +9,8 @@ namespace balancemoe::worker {
 
 // Makes Torch ready to compute on `device`. For a GPU its CUDA half
 // (libtorch_cuda.so), with which no program here is linked, is loaded into the
-// process, so that one program serves machines with GPUs and without.
-// Thread-safe.
+// process, so that one program serves machines with GPUs and without. Before
+// any other use of Torch, which looks for that half once. Thread-safe.
 //
 // Errors: FailedPrecondition, with the reason in words: Torch's CUDA half
 // cannot be loaded, or there is no such GPU.

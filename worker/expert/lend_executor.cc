@@ -157,6 +157,8 @@ absl::Status LendExecutor::BeginReturns() {
   size_t neighbours = 0;
   for (const WayHome& way : ways_home_) neighbours += way.neighbours.size();
   std::vector<ExpertSlot> buffers = store_->ReturnBuffers(neighbours);
+  // Which may be memory that the device still uses for what came before.
+  AwaitCompute(store_->device());
   for (size_t i = ways_home_.size(); i-- > 0;) {
     WayHome& way = ways_home_[i];
     if (way.parts == 0) continue;

@@ -82,8 +82,6 @@ class Mover {
     const WorkerRank me = transport_.rank();
     for (const StoreMoves& of : moves_) {
       const torch::Device& device = of.store->device();
-      // Checksums read what the optimizer has written, and so do transfers.
-      AwaitCompute(device);
       for (const Move& move : of.moves) {
         if (move.from == me) {
           leaving_.push_back({move, device, of.store->StateBytes(move.expert)});
@@ -94,6 +92,9 @@ class Mover {
         }
       }
     }
+    // The optimizer has written what leaves, and slots are clear for what
+    // comes.
+    for (const StoreMoves& of : moves_) AwaitCompute(of.store->device());
     std::vector<Transfer> transfers;
     for (const Passage& passage : leaving_) {
       Add(Transfer::Direction::kSend, passage.move.to, passage, transfers);

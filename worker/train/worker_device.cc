@@ -1,6 +1,9 @@
 #include "worker/train/worker_device.h"
 
+#include <ATen/Context.h>
 #include <torch/cuda.h>
+
+#include <cstdlib>
 
 #include "absl/strings/str_cat.h"
 #include "common/status_macros.h"
@@ -21,7 +24,14 @@ absl::Status Open(const torch::Device& device) {
 absl::StatusOr<torch::Device> OpenWorkerDevice(const TrainOptions& options,
                                                const WorkerPlace& place) {
   if (options.device == "cpu") return torch::Device(torch::kCPU);
+  // Same seed, same bits: kernels that add in any order are not used where
+  // there are others.
+  constexpr int kKeepTheUsers = 0;
+  setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", kKeepTheUsers);
   BMOE_RETURN_IF_ERROR(Open(torch::Device(torch::kCUDA, 0)));
+  at::globalContext().setDeterministicAlgorithms(/*b=*/true,
+                                                 /*warn_only=*/true);
+  at::globalContext().setDeterministicFillUninitializedMemory(false);
   const auto gpus = static_cast<int32_t>(torch::cuda::device_count());
   return torch::Device(torch::kCUDA,
                        static_cast<c10::DeviceIndex>(place.local_rank % gpus));

@@ -26,6 +26,9 @@ class TrainGpuTest : public ::testing::Test {
   void SetUp() override {
     const auto gpus = CudaDeviceCount();
     if (!gpus.ok()) GTEST_SKIP() << "needs a GPU: " << gpus.status().message();
+    // Of workers that would gain by lends; those that share a GPU have none.
+    std::ofstream(Path("cost.yaml")) << "us_per_token: 10\n"
+                                     << "link_us_per_byte: 1.0e-6\n";
   }
 
   static std::string Path(const std::string& name) {
@@ -43,6 +46,7 @@ class TrainGpuTest : public ::testing::Test {
         "--seq=64",
         "--hidden=64",
         "--ffn=128",
+        absl::StrCat("--cost-model=", Path("cost.yaml")),
         absl::StrCat("--report=", report)};
     for (const auto flag : absl::StrSplit(flags, ' ')) {
       command.arguments.emplace_back(flag);

@@ -7,7 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "tests/fixtures/status_matchers.h"
 #include "worker/expert/expert_slab.h"
+#include "worker/moe/step_transfers.h"
 #include "worker/moe/testing/small_layer.h"
 #include "worker/moe/testing/training.h"
 
@@ -79,6 +81,34 @@ TEST(GroupedFfnTest, QuotasAndDroppedTokensAreCloseToTheLoop) {
 
   EXPECT_GT(lent.lends_in_part, 0);
   ExpectClose(UpToTheGradients(Train(loop)), UpToTheGradients(lent), kRounding);
+}
+
+// They have slots of their own, outside the slab of those that began here.
+TEST(GroupedFfnTest, MovesChangeNoBit) {
+  RunWorkers(SmallGroup(2, {}), [](LendingAgent& agent) {
+    MoeLayerOptions options = SmallLayer();
+    options.kernels = ExpertKernels::kGrouped;
+    MoeLayer layer(options, agent);
+    const int32_t rank = agent.transport().rank().value();
+    agent.BeginIteration(Iteration(0));
+    const torch::Tensor before = layer->forward(Input(rank)).detach();
+
+    const JobPlacement placement = {
+        .home_of_expert = {
+            {WorkerRank(1), WorkerRank(0), WorkerRank(1), WorkerRank(1)}}};
+    const auto moved =
+        StepTransfers(agent, {layer}).RestorePlacement(placement);
+    agent.BeginIteration(Iteration(1));
+    const torch::Tensor after = layer->forward(Input(rank)).detach();
+
+    ASSERT_THAT(moved, IsOk());
+    EXPECT_EQ(moved->moves, 1);
+    EXPECT_TRUE(torch::equal(before, after));
+    if (rank == 0) return;
+    const ExpertStore& store = layer->experts();
+    EXPECT_FALSE(
+        store.Home(ExpertId(0)).slab.is_alias_of(store.Home(ExpertId(2)).slab));
+  });
 }
 
 // Products of bf16 have 8 bits.

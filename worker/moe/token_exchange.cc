@@ -26,24 +26,22 @@ std::vector<size_t> ToBytes(const std::vector<int64_t>& rows,
   return bytes;
 }
 
+int64_t Sum(const std::vector<int64_t>& values) {
+  return std::accumulate(values.begin(), values.end(), int64_t{0});
+}
+
 // The rows of the buffer in the order of the batches.
 torch::Tensor BatchOrder(const TokenLayout& layout) {
   std::vector<int64_t> first_row(layout.rows_of_batch.size());
   std::exclusive_scan(layout.rows_of_batch.begin(), layout.rows_of_batch.end(),
                       first_row.begin(), int64_t{0});
-  const int64_t rows = std::accumulate(layout.rows_of_batch.begin(),
-                                       layout.rows_of_batch.end(), int64_t{0});
-  torch::Tensor order = torch::empty({rows}, torch::kLong);
+  torch::Tensor order = torch::empty({Sum(layout.rows_of_batch)}, torch::kLong);
   for (const TokenLayout::Segment& segment : layout.segments) {
     int64_t* const at = order.mutable_data_ptr<int64_t>() +
                         first_row[segment.batch] + segment.batch_row;
     std::iota(at, at + segment.rows, segment.buffer_row);
   }
   return order;
-}
-
-int64_t Sum(const std::vector<int64_t>& values) {
-  return std::accumulate(values.begin(), values.end(), int64_t{0});
 }
 
 }  // namespace

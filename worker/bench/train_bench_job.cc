@@ -149,9 +149,9 @@ class TrainBenchLoop {
 absl::StatusOr<nlohmann::ordered_json> RunTrainBench(
     const TrainBenchOptions& bench, const TrainOptions& options,
     const WorkerPlace& place, Agent& agent) {
-  ShareCores(place.local_world_size);
   BMOE_ASSIGN_OR_RETURN(const torch::Device device,
                         OpenWorkerDevice(options, place));
+  ShareCores(place.local_world_size);
   BMOE_ASSIGN_OR_RETURN(TrainInputs inputs,
                         LoadTrainInputs(options, place.world_size));
   TrainBenchLoop loop(bench, options, place, device, agent, std::move(inputs));

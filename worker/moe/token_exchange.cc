@@ -108,11 +108,10 @@ absl::StatusOr<torch::Tensor> TokenExchange::FromExperts(
 }
 
 torch::Tensor TokenExchange::ToBuffer(at::TensorList batches) const {
-  torch::Tensor buffer = Rows(Sum(layout_.receive_rows));
-  if (options_.by_index) {
-    return batches.empty() ? buffer
-                           : torch::cat(batches).index_select(0, batch_row_of_);
+  if (options_.by_index && !batches.empty()) {
+    return torch::cat(batches).index_select(0, batch_row_of_);
   }
+  torch::Tensor buffer = Rows(Sum(layout_.receive_rows));
   for (const TokenLayout::Segment& segment : layout_.segments) {
     std::memcpy(
         buffer.mutable_data_ptr<float>() + segment.buffer_row * options_.hidden,

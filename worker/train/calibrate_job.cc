@@ -39,9 +39,9 @@ absl::StatusOr<double> MeasurePlanLatencyUs(const TrainOptions& options,
 absl::StatusOr<CostModel> RunCalibrateJob(const TrainOptions& options,
                                           const WorkerPlace& place,
                                           Agent& agent) {
-  ShareCores(place.local_world_size);
   BMOE_ASSIGN_OR_RETURN(const torch::Device device,
                         OpenWorkerDevice(options, place));
+  ShareCores(place.local_world_size);
   const ExpertShape shape = ExpertShapeOf(options);
   BMOE_ASSIGN_OR_RETURN(
       CostModel mine,

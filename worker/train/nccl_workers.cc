@@ -3,7 +3,6 @@
 #include <cstdlib>
 
 #include "absl/strings/str_cat.h"
-#include "common/status_macros.h"
 #include "worker/cuda/cuda_status.h"
 #include "worker/transport/nccl/nccl_transport.h"
 

@@ -108,9 +108,9 @@ absl::StatusOr<nlohmann::ordered_json> RunTrainJob(const TrainOptions& options,
                                                    const WorkerPlace& place,
                                                    Agent& agent,
                                                    std::ostream& progress) {
-  ShareCores(place.local_world_size);
   BMOE_ASSIGN_OR_RETURN(const torch::Device device,
                         OpenWorkerDevice(options, place));
+  ShareCores(place.local_world_size);
   BMOE_ASSIGN_OR_RETURN(TrainInputs inputs,
                         LoadTrainInputs(options, place.world_size));
   const std::optional<Pacing> pacing = inputs.pacing;

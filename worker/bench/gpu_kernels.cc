@@ -11,11 +11,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/clock.h"
+#include "common/statistics.h"
 #include "common/status_macros.h"
 #include "worker/expert/compute_device.h"
 #include "worker/moe/expert_ffn.h"
 #include "worker/moe/grouped_ffn.h"
-#include "worker/train/statistics.h"
 
 namespace balancemoe::worker {
 namespace {
@@ -107,7 +107,7 @@ class Experts {
     ExpertGroup group;
     group.slots = AllSlotsOf(shape_, slots_.front().slab);
     group.rows_of_slot = rows_;
-    if (kernels == ExpertKernels::kGroupedBf16) group.dtype = torch::kBFloat16;
+    group.dtype = MatrixDtypeOf(kernels);
     FfnActivations activations;
     const torch::Tensor out = GroupedForward(x_, group, activations);
     ExpertTensors gradient;

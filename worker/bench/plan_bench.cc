@@ -13,12 +13,12 @@
 #include "absl/strings/str_cat.h"
 #include "common/clock.h"
 #include "common/io/profile_file.h"
+#include "common/statistics.h"
 #include "common/status_macros.h"
 #include "common/terminal/progress_line.h"
 #include "worker/bench/plan_options.h"
 #include "worker/bench/plan_report.h"
 #include "worker/bench/plan_steps.h"
-#include "worker/train/statistics.h"
 
 namespace balancemoe::worker {
 namespace {

@@ -2,7 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "worker/train/statistics.h"
+#include "common/statistics.h"
 
 namespace balancemoe::worker {
 namespace {

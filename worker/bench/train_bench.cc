@@ -47,8 +47,8 @@ int Run(const TrainBenchCommand& command) {
   // The first block's switch comes later; this is what the job starts with.
   program.options.policy = kStatic;
   program.job = [&bench](const TrainOptions& options, const WorkerPlace& place,
-                         Agent& agent) {
-    return RunTrainBench(bench, options, place, agent);
+                         const torch::Device& device, Agent& agent) {
+    return RunTrainBench(bench, options, place, device, agent);
   };
   program.finish = [&command](const nlohmann::ordered_json& report) {
     if (command.output == "json") {

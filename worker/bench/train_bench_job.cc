@@ -16,7 +16,6 @@
 #include "worker/train/train_inputs.h"
 #include "worker/train/train_job.h"
 #include "worker/train/trainer.h"
-#include "worker/train/worker_device.h"
 
 namespace balancemoe::worker {
 namespace {
@@ -148,10 +147,7 @@ class TrainBenchLoop {
 
 absl::StatusOr<nlohmann::ordered_json> RunTrainBench(
     const TrainBenchOptions& bench, const TrainOptions& options,
-    const WorkerPlace& place, Agent& agent) {
-  BMOE_ASSIGN_OR_RETURN(const torch::Device device,
-                        OpenWorkerDevice(options, place));
-  ShareCores(place.local_world_size);
+    const WorkerPlace& place, const torch::Device& device, Agent& agent) {
   BMOE_ASSIGN_OR_RETURN(TrainInputs inputs,
                         LoadTrainInputs(options, place.world_size));
   TrainBenchLoop loop(bench, options, place, device, agent, std::move(inputs));

@@ -6,8 +6,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/planning/policy.h"
+#include "common/statistics.h"
 #include "worker/train/loss_agreement.h"
-#include "worker/train/statistics.h"
 
 namespace balancemoe::worker {
 namespace {

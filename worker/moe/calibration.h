@@ -9,25 +9,32 @@
 #include "common/planning/cost_model.h"
 #include "worker/agent/agent.h"
 #include "worker/expert/expert_slab.h"
+#include "worker/moe/grouped_ffn.h"
 
 namespace balancemoe::worker {
 
-// Measures what computing and moving experts of `shape`, of each of which the
-// optimizer keeps `optimizer_bytes`, costs on this worker, and tells `agent`. A
-// collective: all workers compute at the same time, as they do in training, and
-// exchange with their neighbours by rank on their node, and with workers half
-// the ranks away on other nodes; where there are none, one kind of link stands
-// for both. A few rounds, on `device`; under a second for an expert of a few
-// MiB.
+struct CalibrationOptions {
+  ExpertShape shape;
+  // What the optimizer keeps of each expert.
+  int64_t optimizer_bytes = 0;
+  ExpertKernels kernels = ExpertKernels::kLoop;
+  torch::Device device = torch::kCPU;
+};
+
+// Measures what computing and moving such experts costs on this worker, and
+// tells `agent`. A collective: all workers compute at the same time, as they do
+// in training, and exchange with their neighbours by rank on their node, and
+// with workers half the ranks away on other nodes; where there are none, one
+// kind of link stands for both. A few rounds; under a second for an expert of a
+// few MiB.
 //
 // Processor time that transfers take from compute counts as host time as far as
 // other threads of this process used processors meanwhile; what is left of the
 // delay counts as overlap slow-down.
 //
 // Errors: those of the transport.
-absl::StatusOr<CostModel> Calibrate(const ExpertShape& shape,
-                                    int64_t optimizer_bytes, Agent& agent,
-                                    const torch::Device& device = torch::kCPU);
+absl::StatusOr<CostModel> Calibrate(const CalibrationOptions& options,
+                                    Agent& agent);
 
 }  // namespace balancemoe::worker
 

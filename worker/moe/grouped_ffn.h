@@ -24,6 +24,12 @@ enum class ExpertKernels {
   kGroupedBf16,
 };
 
+// Of matrix products.
+inline torch::Dtype MatrixDtypeOf(ExpertKernels kernels) {
+  return kernels == ExpertKernels::kGroupedBf16 ? torch::kBFloat16
+                                                : torch::kFloat;
+}
+
 // Experts that one kernel computes at a time: slots of one slab.
 struct ExpertGroup : public torch::CustomClassHolder {
   // Of all slots, as AllSlotsOf gives them.

@@ -210,7 +210,7 @@ c10::intrusive_ptr<LayerPass> MoeLayerImpl::Impl::Begin(
       TokenExchange({.hidden = options_.hidden,
                      .split_peer_wait = options_.split_peer_wait,
                      .device = options_.device,
-                     .by_index = grouped()},
+                     .by_index = grouped() || !options_.device.is_cpu()},
                     MakeTokenLayout(routing.split, me), agent.transport(),
                     context_->clock),
       std::move(executor), times_);
@@ -273,9 +273,7 @@ c10::intrusive_ptr<ExpertGroup> MoeLayerImpl::Impl::GroupOf(
     ExpertTensors slots) const {
   auto group = c10::make_intrusive<ExpertGroup>();
   group->slots = std::move(slots);
-  if (options_.kernels == ExpertKernels::kGroupedBf16) {
-    group->dtype = torch::kBFloat16;
-  }
+  group->dtype = MatrixDtypeOf(options_.kernels);
   return group;
 }
 

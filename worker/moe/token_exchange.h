@@ -33,7 +33,7 @@ class TokenExchange {
     // Where the rows are.
     torch::Device device = torch::kCPU;
     // Puts rows in place by one kernel, as a GPU likes it, instead of a copy
-    // per segment.
+    // per segment. Rows that the host cannot touch need it.
     bool by_index = false;
   };
 

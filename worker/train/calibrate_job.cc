@@ -5,11 +5,7 @@
 
 #include "absl/time/time.h"
 #include "common/status_macros.h"
-#include "worker/moe/calibration.h"
-#include "worker/train/adam.h"
-#include "worker/train/model_shape.h"
 #include "worker/train/train_job.h"
-#include "worker/train/worker_device.h"
 #include "worker/transport/gather_all.h"
 
 namespace balancemoe::worker {
@@ -37,15 +33,9 @@ absl::StatusOr<double> MeasurePlanLatencyUs(const TrainOptions& options,
 }  // namespace
 
 absl::StatusOr<CostModel> RunCalibrateJob(const TrainOptions& options,
-                                          const WorkerPlace& place,
+                                          const torch::Device& device,
                                           Agent& agent) {
-  BMOE_ASSIGN_OR_RETURN(const torch::Device device,
-                        OpenWorkerDevice(options, place));
-  ShareCores(place.local_world_size);
-  const ExpertShape shape = ExpertShapeOf(options);
-  BMOE_ASSIGN_OR_RETURN(
-      CostModel mine,
-      Calibrate(shape, AdamBytes(shape.bytes()), agent, device));
+  BMOE_ASSIGN_OR_RETURN(CostModel mine, CalibrateFor(options, device, agent));
   BMOE_ASSIGN_OR_RETURN(mine.plan_latency_us,
                         MeasurePlanLatencyUs(options, agent));
   BMOE_ASSIGN_OR_RETURN(const std::vector<CostModel> all,

@@ -93,8 +93,9 @@ int Main(int argc, char** argv) {
   CostModel measured;
   program.job = [&measured](
                     const TrainOptions& options, const WorkerPlace& place,
+                    const torch::Device& device,
                     Agent& agent) -> absl::StatusOr<nlohmann::ordered_json> {
-    absl::StatusOr<CostModel> cost = RunCalibrateJob(options, place, agent);
+    absl::StatusOr<CostModel> cost = RunCalibrateJob(options, device, agent);
     if (!cost.ok()) return cost.status();
     // Over loopback all workers are threads of this process.
     if (place.rank == WorkerRank(0)) measured = *cost;

@@ -24,6 +24,7 @@
 #include "worker/train/testing/loopback_job.h"
 #include "worker/train/train_inputs.h"
 #include "worker/train/train_job.h"
+#include "worker/train/worker_device.h"
 
 namespace balancemoe::worker {
 namespace {
@@ -50,17 +51,20 @@ class ObservedTraining {
 
   absl::StatusOr<TrainReport> operator()(const TrainOptions& options,
                                          const WorkerPlace& place,
+                                         const torch::Device& device,
                                          Agent& agent) const {
     // A thread for each, whatever the machine: sums of the same order.
     ShareCores(1024);
     BMOE_ASSIGN_OR_RETURN(TrainInputs inputs,
                           LoadTrainInputs(options, place.world_size));
     int64_t taking = 0;
-    Trainer trainer(options, std::move(inputs), agent,
-                    [&](MovePoint point, absl::Span<std::byte>) {
-                      if (of_moves_) of_moves_(taking, place.rank, point);
-                    });
-    BMOE_RETURN_IF_ERROR(GiveCostModel(options, torch::kCPU, agent));
+    Trainer trainer(
+        options, std::move(inputs), agent,
+        [&](MovePoint point, absl::Span<std::byte>) {
+          if (of_moves_) of_moves_(taking, place.rank, point);
+        },
+        device);
+    BMOE_RETURN_IF_ERROR(GiveCostModel(options, device, agent));
     int64_t saving = 0;
     JobCheckpoints checkpoints(options, agent.transport(),
                                [&](CheckpointPoint point) {
@@ -205,9 +209,10 @@ TEST_F(JobCheckpointsTest, WrongUseIsSaidToAllWorkers) {
     const auto none = RunOverLoopback(
         wrong, 2,
         [](const TrainOptions& of_run, const WorkerPlace& place,
+           const torch::Device& device,
            Agent& agent) -> absl::StatusOr<TrainReport> {
           const absl::Status status =
-              ObservedTraining(8)(of_run, place, agent).status();
+              ObservedTraining(8)(of_run, place, device, agent).status();
           EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
           return status;
         });
@@ -291,8 +296,10 @@ TEST_F(JobCheckpointsTest, WhatOneWorkerCannotWriteFailsForAll) {
   const auto failed = RunOverLoopback(
       options, 2,
       [&training](const TrainOptions& of_run, const WorkerPlace& place,
+                  const torch::Device& device,
                   Agent& agent) -> absl::StatusOr<TrainReport> {
-        const absl::Status status = training(of_run, place, agent).status();
+        const absl::Status status =
+            training(of_run, place, device, agent).status();
         EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
         EXPECT_THAT(status.message(), HasSubstr("Is a directory"));
         return status;

@@ -17,7 +17,6 @@ balancemoe_library(
     recorded_routes.h
     seeded_random.h
     sha256.h
-    statistics.h
     step_record.h
     text_corpus.h
     train_inputs.h
@@ -40,7 +39,6 @@ balancemoe_library(
     recorded_routes.cc
     seeded_random.cc
     sha256.cc
-    statistics.cc
     text_corpus.cc
     train_inputs.cc
     train_options.cc

@@ -1,7 +1,5 @@
 #include "worker/train/train_job.h"
 
-#include <sched.h>
-
 #include <algorithm>
 #include <optional>
 #include <string>
@@ -24,7 +22,6 @@
 #include "worker/train/train_inputs.h"
 #include "worker/train/train_report.h"
 #include "worker/train/trainer.h"
-#include "worker/train/worker_device.h"
 #include "worker/transport/gather_all.h"
 
 namespace balancemoe::worker {
@@ -106,11 +103,9 @@ absl::StatusOr<RunSummary> Summarise(const TrainOptions& options,
 
 absl::StatusOr<nlohmann::ordered_json> RunTrainJob(const TrainOptions& options,
                                                    const WorkerPlace& place,
+                                                   const torch::Device& device,
                                                    Agent& agent,
                                                    std::ostream& progress) {
-  BMOE_ASSIGN_OR_RETURN(const torch::Device device,
-                        OpenWorkerDevice(options, place));
-  ShareCores(place.local_world_size);
   BMOE_ASSIGN_OR_RETURN(TrainInputs inputs,
                         LoadTrainInputs(options, place.world_size));
   const std::optional<Pacing> pacing = inputs.pacing;
@@ -130,6 +125,17 @@ absl::StatusOr<nlohmann::ordered_json> RunTrainJob(const TrainOptions& options,
   return BuildTrainReport(options, summary, taken.steps);
 }
 
+absl::StatusOr<CostModel> CalibrateFor(const TrainOptions& options,
+                                       const torch::Device& device,
+                                       Agent& agent) {
+  const ExpertShape shape = ExpertShapeOf(options);
+  return Calibrate({.shape = shape,
+                    .optimizer_bytes = AdamBytes(shape.bytes()),
+                    .kernels = KernelsOf(options),
+                    .device = device},
+                   agent);
+}
+
 absl::Status GiveCostModel(const TrainOptions& options,
                            const torch::Device& device, Agent& agent) {
   const ExpertShape shape = ExpertShapeOf(options);
@@ -139,7 +145,7 @@ absl::Status GiveCostModel(const TrainOptions& options,
     return absl::OkStatus();
   }
   if (options.cost_model.empty()) {
-    return Calibrate(shape, AdamBytes(shape.bytes()), agent, device).status();
+    return CalibrateFor(options, device, agent).status();
   }
   BMOE_ASSIGN_OR_RETURN(CostModel model, ReadCostModelFile(options.cost_model));
   model.expert_bytes = shape.bytes();
@@ -147,16 +153,6 @@ absl::Status GiveCostModel(const TrainOptions& options,
   model.token_bytes = shape.hidden * static_cast<int64_t>(sizeof(float));
   agent.ReportCostModel(model);
   return absl::OkStatus();
-}
-
-void ShareCores(int32_t local_workers) {
-  // What this process may use, which in a container is less than there is.
-  cpu_set_t allowed;
-  CPU_ZERO(&allowed);
-  const int cores = sched_getaffinity(0, sizeof(allowed), &allowed) == 0
-                        ? CPU_COUNT(&allowed)
-                        : 1;
-  at::set_num_threads(std::max(1, cores / local_workers));
 }
 
 }  // namespace balancemoe::worker

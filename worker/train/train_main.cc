@@ -78,8 +78,8 @@ int Main(int argc, char** argv) {
   }
   program.arguments.assign(argv, argv + argc);
   program.job = [](const TrainOptions& options, const WorkerPlace& place,
-                   Agent& agent) {
-    return RunTrainJob(options, place, agent, std::cerr);
+                   const torch::Device& device, Agent& agent) {
+    return RunTrainJob(options, place, device, agent, std::cerr);
   };
   program.finish = [&program](const nlohmann::ordered_json& report) {
     return WriteReport(report, program.options.report);

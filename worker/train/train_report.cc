@@ -4,8 +4,8 @@
 #include <cstddef>
 #include <functional>
 
+#include "common/statistics.h"
 #include "worker/train/sha256.h"
-#include "worker/train/statistics.h"
 
 namespace balancemoe::worker {
 namespace {

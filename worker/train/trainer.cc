@@ -18,12 +18,6 @@
 namespace balancemoe::worker {
 namespace {
 
-ExpertKernels KernelsOf(const TrainOptions& options) {
-  if (options.dtype == "bf16") return ExpertKernels::kGroupedBf16;
-  return options.device == "cuda" ? ExpertKernels::kGrouped
-                                  : ExpertKernels::kLoop;
-}
-
 MoeGptOptions ModelOf(const TrainOptions& options,
                       const std::optional<Pacing>& pacing,
                       const torch::Device& device) {

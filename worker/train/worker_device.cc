@@ -1,8 +1,11 @@
 #include "worker/train/worker_device.h"
 
 #include <ATen/Context.h>
+#include <ATen/Parallel.h>
+#include <sched.h>
 #include <torch/cuda.h>
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "absl/strings/str_cat.h"
@@ -35,6 +38,16 @@ absl::StatusOr<torch::Device> OpenWorkerDevice(const TrainOptions& options,
   const auto gpus = static_cast<int32_t>(torch::cuda::device_count());
   return torch::Device(torch::kCUDA,
                        static_cast<c10::DeviceIndex>(place.local_rank % gpus));
+}
+
+void ShareCores(int32_t local_workers) {
+  // What this process may use, which in a container is less than there is.
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  const int cores = sched_getaffinity(0, sizeof(allowed), &allowed) == 0
+                        ? CPU_COUNT(&allowed)
+                        : 1;
+  at::set_num_threads(std::max(1, cores / local_workers));
 }
 
 }  // namespace balancemoe::worker

@@ -3,6 +3,8 @@
 
 #include <torch/types.h>
 
+#include <cstdint>
+
 #include "absl/status/statusor.h"
 #include "worker/train/train_options.h"
 #include "worker/train/worker_place.h"
@@ -16,6 +18,10 @@ namespace balancemoe::worker {
 // Errors: those of OpenComputeDevice; FailedPrecondition without any GPU.
 absl::StatusOr<torch::Device> OpenWorkerDevice(const TrainOptions& options,
                                                const WorkerPlace& place);
+
+// Threads that one of `local_workers` workers computes with on this machine.
+// Sets them for the calling thread.
+void ShareCores(int32_t local_workers);
 
 }  // namespace balancemoe::worker
 

@@ -17,6 +17,7 @@
 #include "worker/train/paced_agent.h"
 #include "worker/train/pacing.h"
 #include "worker/train/process_usage.h"
+#include "worker/train/worker_device.h"
 #include "worker/transport/delayed_transport.h"
 #include "worker/transport/gloo/gloo_transport.h"
 #include "worker/transport/loopback/loopback_hub.h"
@@ -88,10 +89,11 @@ TransportFactory Paced(TransportFactory transport, const TrainOptions& options,
 
 absl::StatusOr<nlohmann::ordered_json> RunPaced(const WorkerProgram& program,
                                                 const WorkerPlace& place,
+                                                const torch::Device& device,
                                                 Agent& agent,
                                                 const Pacing& pacing) {
   PacedAgent paced(agent, pacing.profile.plan_latency_us, pacing.scale);
-  return program.job(program.options, place, paced);
+  return program.job(program.options, place, device, paced);
 }
 
 int RunWorker(const WorkerProgram& program, const WorkerPlace& place,
@@ -103,6 +105,10 @@ int RunWorker(const WorkerProgram& program, const WorkerPlace& place,
     transport = Paced(std::move(transport), program.options, **pacing,
                       place.world_size);
   }
+  ShareCores(place.local_world_size);
+  // Before the others wait for this one.
+  const auto device = OpenWorkerDevice(program.options, place);
+  if (!device.ok()) return Fail(who, device.status());
   AgentOptions options =
       AgentOptionsOf(program.options, place, std::move(transport));
   if (pacing->has_value()) options.node = PacedNode(**pacing, place.rank);
@@ -111,9 +117,10 @@ int RunWorker(const WorkerProgram& program, const WorkerPlace& place,
     const int code = Fail(who, agent.status());
     return absl::IsUnavailable(agent.status()) ? kNoCoordinator : code;
   }
-  const auto result = pacing->has_value()
-                          ? RunPaced(program, place, **agent, **pacing)
-                          : program.job(program.options, place, **agent);
+  const auto result =
+      pacing->has_value()
+          ? RunPaced(program, place, *device, **agent, **pacing)
+          : program.job(program.options, place, *device, **agent);
   if (!result.ok()) return Fail(who, result.status());
   if (place.rank != WorkerRank(0)) return 0;
   const absl::Status finished = program.finish(*result);

@@ -1,6 +1,8 @@
 #ifndef BALANCEMOE_WORKER_TRAIN_WORKER_PROGRAM_H_
 #define BALANCEMOE_WORKER_TRAIN_WORKER_PROGRAM_H_
 
+#include <torch/types.h>
+
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -14,10 +16,12 @@
 
 namespace balancemoe::worker {
 
-// What the workers of a program do once they are attached. Only rank 0's result
+// What the workers of a program do once their device is open and they are
+// attached. Only rank 0's result
 // counts.
 using WorkerJob = std::function<absl::StatusOr<nlohmann::ordered_json>(
-    const TrainOptions& options, const WorkerPlace& place, Agent& agent)>;
+    const TrainOptions& options, const WorkerPlace& place,
+    const torch::Device& device, Agent& agent)>;
 
 // A program whose work is done by a group of workers.
 struct WorkerProgram {

@@ -25,13 +25,13 @@ namespace {
 
 absl::StatusOr<TrainReport> RunOneWorker(const TrainOptions& options,
                                          int32_t rank, int32_t workers,
-                                         LoopbackHub& hub,
-                                         const LoopbackWorker& worker) {
-  LocalRendezvous unused;
+                                         const JobMachine& machine,
+                                         Rendezvous& rendezvous,
+                                         const ThreadWorker& worker) {
   GroupOptions group;
   group.rank = WorkerRank(rank);
   group.world_size = workers;
-  BMOE_ASSIGN_OR_RETURN(auto transport, hub.Factory()(group, unused));
+  BMOE_ASSIGN_OR_RETURN(auto transport, machine.transport(group, rendezvous));
   LocalAgentOptions local;
   local.layers = options.layers;
   local.experts_per_layer = options.experts;
@@ -45,7 +45,7 @@ absl::StatusOr<TrainReport> RunOneWorker(const TrainOptions& options,
   place.rank = WorkerRank(rank);
   place.world_size = workers;
   place.local_world_size = workers;
-  return worker(options, place, *agent);
+  return worker(options, place, machine.device(group.rank), *agent);
 }
 
 std::string WriteCostModel() {
@@ -72,18 +72,18 @@ TrainOptions SmallModel() {
   return options;
 }
 
-absl::StatusOr<TrainReport> RunOverLoopback(TrainOptions options,
-                                            int32_t workers,
-                                            const LoopbackWorker& worker) {
+absl::StatusOr<TrainReport> RunInThreads(TrainOptions options, int32_t workers,
+                                         const JobMachine& machine,
+                                         const ThreadWorker& worker) {
   options.cost_model = WriteCostModel();
-  LoopbackHub hub;
+  LocalRendezvous rendezvous;
   std::vector<absl::StatusOr<TrainReport>> reports(
       static_cast<size_t>(workers));
   std::vector<std::thread> threads;
   for (int32_t rank = 0; rank < workers; ++rank) {
     threads.emplace_back([&, rank] {
       reports[static_cast<size_t>(rank)] =
-          RunOneWorker(options, rank, workers, hub, worker);
+          RunOneWorker(options, rank, workers, machine, rendezvous, worker);
     });
   }
   for (std::thread& thread : threads) thread.join();
@@ -92,14 +92,27 @@ absl::StatusOr<TrainReport> RunOverLoopback(TrainOptions options,
   return reports[0];
 }
 
+absl::StatusOr<TrainReport> RunTrainJobQuietly(const TrainOptions& options,
+                                               const WorkerPlace& place,
+                                               const torch::Device& device,
+                                               Agent& agent) {
+  std::ostringstream progress;
+  return RunTrainJob(options, place, device, agent, progress);
+}
+
+absl::StatusOr<TrainReport> RunOverLoopback(const TrainOptions& options,
+                                            int32_t workers,
+                                            const ThreadWorker& worker) {
+  LoopbackHub hub;
+  const JobMachine processors = {
+      .transport = hub.Factory(),
+      .device = [](WorkerRank) { return torch::Device(torch::kCPU); }};
+  return RunInThreads(options, workers, processors, worker);
+}
+
 absl::StatusOr<TrainReport> TrainOverLoopback(const TrainOptions& options,
                                               int32_t workers) {
-  return RunOverLoopback(
-      options, workers,
-      [](const TrainOptions& of_run, const WorkerPlace& place, Agent& agent) {
-        std::ostringstream progress;
-        return RunTrainJob(of_run, place, agent, progress);
-      });
+  return RunOverLoopback(options, workers, &RunTrainJobQuietly);
 }
 
 }  // namespace balancemoe::worker

@@ -30,10 +30,12 @@ class FakeEvent final : public StreamEvent {
 
 class FakeMemory final : public DeviceMemory {
  public:
+  explicit FakeMemory(const FakeBus& bus) : bus_(bus) {}
   ~FakeMemory() override { BMOE_CHECK(blocks_.empty()); }
 
-  // What it allocated itself.
+  // There, or what it allocated itself.
   bool OnDevice(const void* address) const override {
+    if (bus_.on_device(address)) return true;
     MutexLock lock(&mutex_);
     return std::any_of(
         blocks_.begin(), blocks_.end(),
@@ -53,16 +55,17 @@ class FakeMemory final : public DeviceMemory {
   }
   absl::Status CopyIn(std::byte* device,
                       absl::Span<const std::byte> host) override {
-    std::memcpy(device, host.data(), host.size());
+    bus_.copy(device, host.data(), host.size());
     return absl::OkStatus();
   }
   absl::Status CopyOut(absl::Span<std::byte> host,
                        const std::byte* device) override {
-    std::memcpy(host.data(), device, host.size());
+    bus_.copy(host.data(), device, host.size());
     return absl::OkStatus();
   }
 
  private:
+  const FakeBus& bus_;
   mutable Mutex mutex_;
   std::set<std::byte*> blocks_ ABSL_GUARDED_BY(mutex_);
 };
@@ -71,6 +74,8 @@ class FakeStreams final : public DeviceStreams {
  public:
   // Carries out a piece of work; false when it must wait.
   using Work = std::function<bool()>;
+
+  explicit FakeStreams(const FakeBus& bus) : bus_(bus) {}
 
   void Put(StreamLane lane, Work work) {
     MutexLock lock(&mutex_);
@@ -89,27 +94,31 @@ class FakeStreams final : public DeviceStreams {
 
   absl::Status Copy(StreamLane lane, std::byte* to, const std::byte* from,
                     size_t bytes) override {
-    Put(lane, [=] {
-      std::memcpy(to, from, bytes);
+    Put(lane, [=, this] {
+      bus_.copy(to, from, bytes);
       return true;
     });
     return absl::OkStatus();
   }
   absl::Status SumInRankOrder(StreamLane lane, float* sum, const float* parts,
                               size_t count, int32_t ranks) override {
-    Put(lane, [=] {
-      std::memcpy(sum, parts, count * sizeof(float));
+    Put(lane, [=, this] {
+      const std::vector<std::byte> all =
+          Read(parts, static_cast<size_t>(ranks) * count * sizeof(float));
+      const auto* const floats = reinterpret_cast<const float*>(all.data());
+      std::vector<float> total(floats, floats + count);
       for (size_t rank = 1; rank < static_cast<size_t>(ranks); ++rank) {
-        AddInto({sum, count}, {parts + rank * count, count});
+        AddInto(absl::MakeSpan(total), {floats + rank * count, count});
       }
+      bus_.copy(sum, total.data(), count * sizeof(float));
       return true;
     });
     return absl::OkStatus();
   }
   absl::Status Checksum(StreamLane lane, const std::byte* from, size_t bytes,
                         uint64_t* checksum) override {
-    Put(lane, [=] {
-      *checksum = balancemoe::Checksum(absl::MakeSpan(from, bytes));
+    Put(lane, [=, this] {
+      *checksum = balancemoe::Checksum(Read(from, bytes));
       return true;
     });
     return absl::OkStatus();
@@ -149,6 +158,15 @@ class FakeStreams final : public DeviceStreams {
     return lane.done >= point.place();
   }
 
+  std::vector<std::byte> Read(const void* from, size_t bytes) const {
+    std::vector<std::byte> read(bytes);
+    bus_.copy(read.data(), from, bytes);
+    return read;
+  }
+  void Write(void* to, absl::Span<const std::byte> bytes) const {
+    bus_.copy(to, bytes.data(), bytes.size());
+  }
+
  private:
   struct Lane {
     std::deque<Work> work;
@@ -156,6 +174,7 @@ class FakeStreams final : public DeviceStreams {
     uint64_t done = 0;
   };
 
+  const FakeBus& bus_;
   Mutex mutex_;
   std::array<Lane, kStreamLanes> lanes_ ABSL_GUARDED_BY(mutex_);
 };
@@ -182,7 +201,7 @@ class FakeCommunicators final : public StreamCommunicators {
       BMOE_CHECK(bytes > 0);
       if (message.direction == Transfer::Direction::kSend) {
         streams_.Put(lane, [=, this, wire = WireOf(lane, rank_, peer)] {
-          fabric_.Send(wire, FakeFabric::Bytes(memory, memory + bytes));
+          fabric_.Send(wire, streams_.Read(memory, bytes));
           return true;
         });
       }
@@ -190,10 +209,13 @@ class FakeCommunicators final : public StreamCommunicators {
     // After the sends: within a group the order does not matter.
     for (const StreamMessage& message : messages) {
       if (message.direction == Transfer::Direction::kSend) continue;
-      streams_.Put(
-          lane, [=, this, wire = WireOf(lane, message.peer.value(), rank_)] {
-            return fabric_.Receive(wire, message.memory, message.bytes);
-          });
+      streams_.Put(lane,
+                   [=, this, wire = WireOf(lane, message.peer.value(), rank_)] {
+                     const auto came = fabric_.Receive(wire, message.bytes);
+                     if (came.has_value())
+                       streams_.Write(message.memory, *came);
+                     return came.has_value();
+                   });
     }
     return absl::OkStatus();
   }
@@ -213,7 +235,8 @@ class FakeCommunicators final : public StreamCommunicators {
 
 class FakeStreamDevice final : public StreamDevice {
  public:
-  explicit FakeStreamDevice(FakeFabric& fabric) : fabric_(fabric) {}
+  FakeStreamDevice(FakeFabric& fabric, FakeBus bus)
+      : fabric_(fabric), bus_(std::move(bus)), memory_(bus_), streams_(bus_) {}
 
   DeviceMemory& memory() override { return memory_; }
   DeviceStreams& streams() override { return streams_; }
@@ -229,6 +252,7 @@ class FakeStreamDevice final : public StreamDevice {
 
  private:
   FakeFabric& fabric_;
+  const FakeBus bus_;
   FakeMemory memory_;
   FakeStreams streams_;
 };
@@ -249,17 +273,18 @@ void FakeFabric::Send(const Wire& wire, Bytes bytes) {
   sent_[wire].push_back(std::move(bytes));
 }
 
-bool FakeFabric::Receive(const Wire& wire, std::byte* memory, size_t bytes) {
+std::optional<FakeFabric::Bytes> FakeFabric::Receive(const Wire& wire,
+                                                     size_t bytes) {
   MutexLock lock(&mutex_);
   std::deque<Bytes>& sent = sent_[wire];
-  if (sent.empty()) return false;
+  if (sent.empty()) return std::nullopt;
   if (hold_ && std::get<StreamLane>(wire) == StreamLane::kTransfers) {
-    return false;
+    return std::nullopt;
   }
   BMOE_CHECK(sent.front().size() == bytes);
-  std::memcpy(memory, sent.front().data(), bytes);
+  Bytes received = std::move(sent.front());
   sent.pop_front();
-  return true;
+  return received;
 }
 
 void FakeFabric::CorruptNextTransfer() {
@@ -283,8 +308,13 @@ std::string FakeFabric::IssueOrder(int32_t rank) const {
   return order == order_by_rank_.end() ? "" : order->second;
 }
 
-std::unique_ptr<StreamDevice> OpenFakeStreamDevice(FakeFabric& fabric) {
-  return std::make_unique<FakeStreamDevice>(fabric);
+FakeBus HostBus() {
+  return {.on_device = [](const void*) { return false; }, .copy = &std::memcpy};
+}
+
+std::unique_ptr<StreamDevice> OpenFakeStreamDevice(FakeFabric& fabric,
+                                                   FakeBus bus) {
+  return std::make_unique<FakeStreamDevice>(fabric, std::move(bus));
 }
 
 }  // namespace balancemoe::worker

@@ -4,8 +4,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -28,8 +30,8 @@ class FakeFabric {
 
   std::string NewGroupId() ABSL_LOCKS_EXCLUDED(mutex_);
   void Send(const Wire& wire, Bytes bytes) ABSL_LOCKS_EXCLUDED(mutex_);
-  // False when nothing has come.
-  bool Receive(const Wire& wire, std::byte* memory, size_t bytes)
+  // A message of `bytes` bytes; none when nothing has come.
+  std::optional<Bytes> Receive(const Wire& wire, size_t bytes)
       ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Flips a bit of the next message on the lane of transfers.
@@ -51,8 +53,20 @@ class FakeFabric {
   std::map<int32_t, std::string> order_by_rank_ ABSL_GUARDED_BY(mutex_);
 };
 
-// A device whose memory is the host's. `fabric` must outlive it.
-std::unique_ptr<StreamDevice> OpenFakeStreamDevice(FakeFabric& fabric);
+// Memory that fake devices can reach. Thread-safe.
+struct FakeBus {
+  // Whether they need no staging there.
+  std::function<bool(const void* address)> on_device;
+  // As memcpy.
+  std::function<void(void* to, const void* from, size_t bytes)> copy;
+};
+
+// The host's memory, all to be staged.
+FakeBus HostBus();
+
+// A device that reaches memory by `bus`. `fabric` must outlive it.
+std::unique_ptr<StreamDevice> OpenFakeStreamDevice(FakeFabric& fabric,
+                                                   FakeBus bus = HostBus());
 
 }  // namespace balancemoe::worker
 

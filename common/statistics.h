@@ -1,9 +1,9 @@
-#ifndef BALANCEMOE_WORKER_TRAIN_STATISTICS_H_
-#define BALANCEMOE_WORKER_TRAIN_STATISTICS_H_
+#ifndef BALANCEMOE_COMMON_STATISTICS_H_
+#define BALANCEMOE_COMMON_STATISTICS_H_
 
 #include <vector>
 
-namespace balancemoe::worker {
+namespace balancemoe {
 
 // 0 for no values.
 double Mean(const std::vector<double>& values);
@@ -15,6 +15,6 @@ double Quantile(std::vector<double> values, double fraction);
 // The mean of the two middle values where their number is even.
 double Median(std::vector<double> values);
 
-}  // namespace balancemoe::worker
+}  // namespace balancemoe
 
-#endif  // BALANCEMOE_WORKER_TRAIN_STATISTICS_H_
+#endif  // BALANCEMOE_COMMON_STATISTICS_H_

@@ -1,11 +1,11 @@
-#include "worker/train/statistics.h"
+#include "common/statistics.h"
 
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <numeric>
 
-namespace balancemoe::worker {
+namespace balancemoe {
 
 double Mean(const std::vector<double>& values) {
   if (values.empty()) return 0;
@@ -28,4 +28,4 @@ double Median(std::vector<double> values) {
                                 : (values[half - 1] + values[half]) / 2;
 }
 
-}  // namespace balancemoe::worker
+}  // namespace balancemoe

@@ -47,7 +47,7 @@ int Run(const TrainBenchCommand& command) {
   // The first block's switch comes later; this is what the job starts with.
   program.options.policy = kStatic;
   program.job = [&bench](const TrainOptions& options, const WorkerPlace& place,
-                         const torch::Device& device, Agent& agent) {
+                         const c10::Device& device, Agent& agent) {
     return RunTrainBench(bench, options, place, device, agent);
   };
   program.finish = [&command](const nlohmann::ordered_json& report) {

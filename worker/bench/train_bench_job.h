@@ -1,7 +1,7 @@
 #ifndef BALANCEMOE_WORKER_BENCH_TRAIN_BENCH_JOB_H_
 #define BALANCEMOE_WORKER_BENCH_TRAIN_BENCH_JOB_H_
 
-#include <torch/types.h>
+#include <c10/core/Device.h>
 
 #include <nlohmann/json.hpp>
 
@@ -21,7 +21,7 @@ namespace balancemoe::worker {
 // when losses differ between policies; those of Trainer::Step.
 absl::StatusOr<nlohmann::ordered_json> RunTrainBench(
     const TrainBenchOptions& bench, const TrainOptions& options,
-    const WorkerPlace& place, const torch::Device& device, Agent& agent);
+    const WorkerPlace& place, const c10::Device& device, Agent& agent);
 
 }  // namespace balancemoe::worker
 

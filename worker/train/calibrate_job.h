@@ -1,7 +1,7 @@
 #ifndef BALANCEMOE_WORKER_TRAIN_CALIBRATE_JOB_H_
 #define BALANCEMOE_WORKER_TRAIN_CALIBRATE_JOB_H_
 
-#include <torch/types.h>
+#include <c10/core/Device.h>
 
 #include "absl/status/statusor.h"
 #include "common/planning/cost_model.h"
@@ -17,7 +17,7 @@ namespace balancemoe::worker {
 //
 // Errors: those of the transport and of Agent::PlanLayer.
 absl::StatusOr<CostModel> RunCalibrateJob(const TrainOptions& options,
-                                          const torch::Device& device,
+                                          const c10::Device& device,
                                           Agent& agent);
 
 }  // namespace balancemoe::worker

@@ -93,7 +93,7 @@ int Main(int argc, char** argv) {
   CostModel measured;
   program.job = [&measured](
                     const TrainOptions& options, const WorkerPlace& place,
-                    const torch::Device& device,
+                    const c10::Device& device,
                     Agent& agent) -> absl::StatusOr<nlohmann::ordered_json> {
     absl::StatusOr<CostModel> cost = RunCalibrateJob(options, device, agent);
     if (!cost.ok()) return cost.status();

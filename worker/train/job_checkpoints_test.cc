@@ -205,7 +205,6 @@ TEST_F(JobCheckpointsTest, WrongUseIsSaidToAllWorkers) {
   TrainOptions options = MovingModel();
   Run(options, 2, 4);
   const auto error = [](const TrainOptions& wrong) {
-    std::string said;
     const auto none = RunOverLoopback(
         wrong, 2,
         [](const TrainOptions& of_run, const WorkerPlace& place,

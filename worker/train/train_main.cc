@@ -78,7 +78,7 @@ int Main(int argc, char** argv) {
   }
   program.arguments.assign(argv, argv + argc);
   program.job = [](const TrainOptions& options, const WorkerPlace& place,
-                   const torch::Device& device, Agent& agent) {
+                   const c10::Device& device, Agent& agent) {
     return RunTrainJob(options, place, device, agent, std::cerr);
   };
   program.finish = [&program](const nlohmann::ordered_json& report) {

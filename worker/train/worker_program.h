@@ -1,7 +1,7 @@
 #ifndef BALANCEMOE_WORKER_TRAIN_WORKER_PROGRAM_H_
 #define BALANCEMOE_WORKER_TRAIN_WORKER_PROGRAM_H_
 
-#include <torch/types.h>
+#include <c10/core/Device.h>
 
 #include <functional>
 #include <nlohmann/json.hpp>
@@ -21,7 +21,7 @@ namespace balancemoe::worker {
 // counts.
 using WorkerJob = std::function<absl::StatusOr<nlohmann::ordered_json>(
     const TrainOptions& options, const WorkerPlace& place,
-    const torch::Device& device, Agent& agent)>;
+    const c10::Device& device, Agent& agent)>;
 
 // A program whose work is done by a group of workers.
 struct WorkerProgram {

@@ -17,6 +17,7 @@
 #include "worker/agent/local_agent.h"
 #include "worker/expert/expert_slab.h"
 #include "worker/train/train_job.h"
+#include "worker/train/worker_device.h"
 #include "worker/transport/local_rendezvous.h"
 #include "worker/transport/loopback/loopback_hub.h"
 
@@ -45,6 +46,7 @@ absl::StatusOr<TrainReport> RunOneWorker(const TrainOptions& options,
   place.rank = WorkerRank(rank);
   place.world_size = workers;
   place.local_world_size = workers;
+  ShareCores(place.local_world_size);
   return worker(options, place, machine.device(group.rank), *agent);
 }
 

@@ -20,6 +20,25 @@ class CalibrateTest(ctl.CtlTest):
         self.assertEqual(replay["profile"], "here")
         self.assertGreater(replay["lower_bound_us"]["mean"], 0)
 
+    def test_profile_says_what_it_was_measured_with(self):
+        measured = self.run_ctl("calibrate", "--hidden", 64, "--ffn", 128,
+                                "--transport", "loopback")
+
+        self.assertEqual(measured.returncode, 0, measured.stderr)
+        self.assertIn("--device cpu --transport loopback --dtype fp32",
+                      measured.stdout)
+
+    def test_what_goes_with_a_gpu_only_is_named(self):
+        for flags, error in (
+            (("--dtype", "bf16"), "--dtype: bf16 goes with --device cuda"),
+            (("--device", "cuda"), "--device: cuda goes with --transport nccl"),
+        ):
+            with self.subTest(flags):
+                result = self.run_ctl("calibrate", *flags)
+
+                self.assertEqual(result.returncode, 2)
+                self.assertIn(error, result.stderr)
+
     def test_profile_that_cannot_be_written_is_named(self):
         result = self.run_ctl("calibrate", "--hidden", 64, "--ffn", 128,
                               "--out", "/no/such/directory/here.yaml")

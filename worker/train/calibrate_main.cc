@@ -6,6 +6,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "common/io/profile_file.h"
 #include "worker/train/calibrate_job.h"
@@ -33,6 +34,7 @@ void AddFlags(CLI::App& app, TrainOptions& options, CalibrateOptions& own) {
                  "Local workers that compute and transfer at the same time "
                  "[default: 2]")
       ->check(CLI::Range(1, 1024));
+  AddDeviceFlags(app, options);
   app.add_option("--name", own.name, "Name of the profile")
       ->capture_default_str();
   app.add_option("--out", own.out,
@@ -40,12 +42,15 @@ void AddFlags(CLI::App& app, TrainOptions& options, CalibrateOptions& own) {
                  "output]");
 }
 
-constexpr char kOrigin[] =
-    "Measured by balancemoe-calibrate: timed GEMMs of one expert and "
-    "transfers\n"
-    "between neighbouring workers, all workers at the same time, in fp32.\n"
-    "Both link classes are what neighbours on this machine measured.\n"
-    "watts: not measured.";
+std::string OriginOf(const TrainOptions& options) {
+  return absl::StrCat(
+      "Measured by balancemoe-calibrate --device ", options.device,
+      " --transport ", options.transport, " --dtype ", options.dtype,
+      ":\ntimed GEMMs of one expert and transfers between neighbouring "
+      "workers, all workers\nat the same time.\n"
+      "Both link classes are what neighbours on this machine measured.\n"
+      "watts: not measured.");
+}
 
 absl::Status WriteOut(const CostModel& cost, const TrainOptions& options,
                       const CalibrateOptions& own) {
@@ -58,10 +63,11 @@ absl::Status WriteOut(const CostModel& cost, const TrainOptions& options,
   const absl::Status valid = ValidateProfile(profile);
   if (!valid.ok()) return valid;
   if (own.out.empty()) {
-    std::cout << FormatProfile(profile, kOrigin);
+    std::cout << FormatProfile(profile, OriginOf(options));
     return absl::OkStatus();
   }
-  const absl::Status written = WriteProfile(profile, kOrigin, own.out);
+  const absl::Status written =
+      WriteProfile(profile, OriginOf(options), own.out);
   if (!written.ok()) return written;
   std::cerr << absl::StrFormat(
       "%s: %.4g TFLOPS in expert GEMMs, %.3g GB/s between workers; use it with "

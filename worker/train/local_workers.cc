@@ -32,6 +32,8 @@ void WriteToStderr(const std::string& text) {
 
 struct LocalWorker {
   std::unique_ptr<ChildProcess> process;
+  // The wait status, once it has been noted.
+  std::optional<int> ended;
   // Whether its standard error may have more to say.
   bool open = true;
   std::string unfinished_line;
@@ -95,11 +97,11 @@ absl::Status LocalWorkersLoop::Start(const LocalWorkersOptions& options) {
 bool LocalWorkersLoop::Step() {
   std::vector<pollfd> watched = {{signal_fd_, POLLIN, 0}};
   bool running = false;
-  for (LocalWorker& worker : workers_) {
+  for (const LocalWorker& worker : workers_) {
     // A negative descriptor is skipped by poll.
     watched.push_back(
         {worker.open ? worker.process->stderr_fd() : -1, POLLIN, 0});
-    running = running || !worker.process->Poll().has_value() || worker.open;
+    running = running || !worker.ended.has_value() || worker.open;
   }
   if (!running) return false;
   poll(watched.data(), watched.size(), PollTimeoutMs());
@@ -127,9 +129,11 @@ void LocalWorkersLoop::TakeSignals() {
 
 void LocalWorkersLoop::NoteEnds() {
   for (size_t rank = 0; rank < workers_.size(); ++rank) {
-    const auto ended = workers_[rank].process->Poll();
-    if (ended.has_value() && *ended != 0 && !kill_at_.has_value()) {
-      NoteFailure(rank, *ended);
+    LocalWorker& worker = workers_[rank];
+    if (worker.ended.has_value()) continue;
+    worker.ended = worker.process->Poll();
+    if (worker.ended.value_or(0) != 0 && !kill_at_.has_value()) {
+      NoteFailure(rank, *worker.ended);
     }
   }
 }

@@ -53,7 +53,7 @@ if(NOT BALANCEMOE_WITH_TORCH)
   return()
 endif()
 
-foreach(name cost_model_file demo_report loss_agreement measured_profile pacing quota_routing recorded_routes text_corpus train_options train_report)
+foreach(name cost_model_file demo_report local_workers loss_agreement measured_profile pacing quota_routing recorded_routes text_corpus train_options train_report)
   balancemoe_test(${name}_test.cc DEPS balancemoe::train_run
                   balancemoe::test_fixtures)
 endforeach()

@@ -127,12 +127,17 @@ void AddPacingFlags(CLI::App& app, TrainOptions& options) {
       ->group("Pacing");
 }
 
-void AddCommunicationFlags(CLI::App& app, TrainOptions& options) {
-  const auto add = [&app](const char* name, auto& value, const char* text) {
+// Adds to the group of how a job runs.
+auto RunningFlags(CLI::App& app) {
+  return [&app](const char* name, auto& value, const char* text) {
     return app.add_option(name, value, text)
         ->capture_default_str()
         ->group("Running");
   };
+}
+
+void AddCommunicationFlags(CLI::App& app, TrainOptions& options) {
+  const auto add = RunningFlags(app);
   add("--coordinator", options.coordinator,
       "host:port of balancemoe-coordinator; embedded (with local workers "
       "only): "
@@ -143,20 +148,8 @@ void AddCommunicationFlags(CLI::App& app, TrainOptions& options) {
                  "of the environment, as torchrun sets them; without them, 2)")
       ->check(CLI::Range(1, 1024))
       ->group("Running");
-  add("--transport", options.transport,
-      "gloo: a process per worker; nccl: the same, each with a GPU; loopback: "
-      "threads of one process")
-      ->check(CLI::IsMember({"loopback", "gloo", "nccl"}));
   add("--address", options.address,
       "Host name or address at which the other workers reach this one");
-  add("--device", options.device,
-      "Where to compute; cuda: on a GPU per worker, or on fewer that they "
-      "share")
-      ->check(CLI::IsMember({"cpu", "cuda"}));
-  add("--dtype", options.dtype,
-      "Of the experts' matrix products, all else is fp32; bf16 goes with "
-      "--device cuda: on processors without AMX it is 4 to 5 times slower")
-      ->check(CLI::IsMember({"fp32", "bf16"}));
   add("--spare-slots", options.spare_slots,
       "Experts that a worker can borrow at a time, per layer")
       ->check(CLI::Range(0, 1024));
@@ -222,12 +215,29 @@ absl::Status ValidatePolicy(const std::string& policy) {
 
 }  // namespace
 
+void AddDeviceFlags(CLI::App& app, TrainOptions& options) {
+  const auto add = RunningFlags(app);
+  add("--transport", options.transport,
+      "gloo: a process per worker; nccl: the same, each with a GPU; loopback: "
+      "threads of one process")
+      ->check(CLI::IsMember({"loopback", "gloo", "nccl"}));
+  add("--device", options.device,
+      "Where to compute; cuda: on a GPU per worker, or on fewer that they "
+      "share")
+      ->check(CLI::IsMember({"cpu", "cuda"}));
+  add("--dtype", options.dtype,
+      "Of the experts' matrix products, all else is fp32; bf16 goes with "
+      "--device cuda: on processors without AMX it is 4 to 5 times slower")
+      ->check(CLI::IsMember({"fp32", "bf16"}));
+}
+
 void AddTrainFlags(CLI::App& app, TrainOptions& options) {
   AddDataFlags(app, options);
   AddModelFlags(app, options);
   AddRoutingFlags(app, options);
   AddPacingFlags(app, options);
   AddCommunicationFlags(app, options);
+  AddDeviceFlags(app, options);
   AddCostModelFlag(app, options);
 }
 

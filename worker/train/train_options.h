@@ -84,6 +84,9 @@ struct TrainOptions {
 // `options`, which must outlive it. Programs add those of their own.
 void AddTrainFlags(CLI::App& app, TrainOptions& options);
 
+// Adds --transport, --device and --dtype, which AddTrainFlags has.
+void AddDeviceFlags(CLI::App& app, TrainOptions& options);
+
 // Adds --checkpoint-dir and what goes with it.
 void AddCheckpointFlags(CLI::App& app, TrainOptions& options);
 

@@ -37,7 +37,8 @@ absl::Status OpenComputeDevice(const torch::Device& device) {
   const int64_t index = std::max<int64_t>(device.index(), 0);
   if (index < devices) return absl::OkStatus();
   return absl::FailedPreconditionError(
-      absl::StrCat("GPU ", index, ": Torch sees ", devices));
+      absl::StrCat("there is no GPU ", index, ": Torch sees ", devices,
+                   "; nvidia-smi says what the driver has"));
 }
 
 void AwaitCompute(const torch::Device& device) {

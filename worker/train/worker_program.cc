@@ -105,10 +105,11 @@ int RunWorker(const WorkerProgram& program, const WorkerPlace& place,
     transport = Paced(std::move(transport), program.options, **pacing,
                       place.world_size);
   }
-  ShareCores(place.local_world_size);
-  // Before the others wait for this one.
+  // Before anything else of Torch is used, and before the others wait for this
+  // one.
   const auto device = OpenWorkerDevice(program.options, place);
   if (!device.ok()) return Fail(who, device.status());
+  ShareCores(place.local_world_size);
   AgentOptions options =
       AgentOptionsOf(program.options, place, std::move(transport));
   if (pacing->has_value()) options.node = PacedNode(**pacing, place.rank);

@@ -36,16 +36,13 @@ balancemoe_library(
   PRIVATE_DEPS balancemoe::transport_loopback
   TORCH)
 
-if(BUILD_TESTING)
-  balancemoe_test(
-    device_training_test.cc
-    DEPS balancemoe::loopback_job balancemoe::device_testing
-         balancemoe::streamed_testing balancemoe::transport_loopback
-         balancemoe::test_fixtures
-    LABEL integration
-    TIMEOUT 300
-    TORCH)
-endif()
+balancemoe_test(
+  device_training_test.cc
+  DEPS balancemoe::loopback_job balancemoe::device_testing
+       balancemoe::streamed_testing balancemoe::test_fixtures
+  LABEL integration
+  TIMEOUT 300
+  TORCH)
 
 foreach(name job_checkpoints loss_curve trainer)
   balancemoe_test(

@@ -4,7 +4,6 @@
 #include <torch/types.h>
 
 #include <cstddef>
-#include <memory>
 
 namespace balancemoe::worker {
 

@@ -6,7 +6,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <numeric>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -24,10 +23,11 @@
 namespace balancemoe::worker {
 namespace {
 
+constexpr int kComputeRounds = 15;
 constexpr int kRounds = 9;
 // Of transfers: what else runs on the machine only ever adds to them. Of
 // computing, of which a step has much and meets its share of noise, it is the
-// median.
+// median round.
 constexpr double kUndisturbed = 0.25;
 constexpr size_t kSmallTransferBytes = 64;
 constexpr int64_t kMaxOverlapBytes = int64_t{64} << 20;
@@ -46,11 +46,10 @@ class Calibrator {
     model.optimizer_bytes = options_.optimizer_bytes;
     model.token_bytes =
         options_.shape.hidden * static_cast<int64_t>(sizeof(float));
-    BMOE_ASSIGN_OR_RETURN(const TimedRows many,
-                          MeasureCompute(probe_.ManyRows()));
-    BMOE_ASSIGN_OR_RETURN(const TimedRows few,
-                          MeasureCompute(probe_.FewRows()));
-    FitCompute(few, many, model);
+    BMOE_ASSIGN_OR_RETURN(const ComputeRound compute, MeasureCompute());
+    FitCompute({probe_.few_rows(), ComputeProbe::PerExpert(compute.few)},
+               {probe_.many_rows(), ComputeProbe::PerExpert(compute.many)},
+               model);
     if (transport_.world_size() == 1) return model;
 
     BMOE_ASSIGN_OR_RETURN(const auto within,
@@ -63,7 +62,7 @@ class Calibrator {
     BMOE_ASSIGN_OR_RETURN(
         const std::vector<OverlapTimes> overlap,
         MeasureOverlap(
-            many.times.total_us(),
+            compute.few.total_us(),
             model.intra_node.TransferUs(static_cast<double>(expert_bytes()))));
     FitOverlap(overlap, model);
     return model;
@@ -74,21 +73,25 @@ class Calibrator {
   // What is sent: the expert's parameters.
   absl::Span<std::byte> sent() const { return probe_.parameters().bytes; }
 
-  absl::StatusOr<TimedRows> MeasureCompute(const torch::Tensor& rows) {
-    std::vector<double> forward;
-    std::vector<double> backward;
+  // Few rows and many in turns, so that whatever else the machine does meets
+  // both.
+  absl::StatusOr<ComputeRound> MeasureCompute() {
+    const torch::Tensor few = probe_.FewRows();
+    const torch::Tensor many = probe_.ManyRows();
+    std::vector<ComputeRound> rounds;
     // The first rounds pay for page faults and sleeping cores and are not
     // counted: nothing has been computed yet when a job begins.
-    for (int round = -3; round < kRounds; ++round) {
+    for (int round = -3; round < kComputeRounds; ++round) {
+      ComputeRound times;
       BMOE_RETURN_IF_ERROR(transport_.Barrier());
-      const ComputeTimes times = probe_.Time(rows);
-      if (round < 0) continue;
-      forward.push_back(times.forward_us);
-      backward.push_back(times.backward_us);
+      times.few = probe_.Time(few);
+      BMOE_RETURN_IF_ERROR(transport_.Barrier());
+      times.many = probe_.Time(many);
+      if (round >= 0) rounds.push_back(times);
     }
-    return TimedRows{
-        .rows = rows.size(0),
-        .times = {Median(std::move(forward)), Median(std::move(backward))}};
+    BMOE_ASSIGN_OR_RETURN(const std::vector<ComputeRound> of_workers,
+                          GatherAll<ComputeRound>(rounds, transport_));
+    return TimesOfSlowest(of_workers, rounds.size());
   }
 
   // The neighbour in one of two pairings, 0-1 2-3 .. and 1-2 3-4 .., which give
@@ -183,20 +186,16 @@ class Calibrator {
   }
 
   // Transfers for as long as computing takes, the same number on all workers.
+  // So is `compute_us`.
   absl::StatusOr<int64_t> TransfersPerRound(double compute_us,
                                             double expert_us) {
-    BMOE_ASSIGN_OR_RETURN(const std::vector<double> computing,
-                          GatherAll<double>({compute_us}, transport_));
     BMOE_ASSIGN_OR_RETURN(const std::vector<double> transfers,
                           GatherAll<double>({expert_us}, transport_));
-    const double compute =
-        std::accumulate(computing.begin(), computing.end(), 0.0);
-    const double transfer =
-        std::accumulate(transfers.begin(), transfers.end(), 0.0);
+    const double transfer = Mean(transfers);
     const int64_t most =
         std::max<int64_t>(kMaxOverlapBytes / expert_bytes(), 1);
     if (transfer <= 0) return 1;
-    return std::clamp<int64_t>(static_cast<int64_t>(compute / transfer), 1,
+    return std::clamp<int64_t>(static_cast<int64_t>(compute_us / transfer), 1,
                                std::min<int64_t>(most, 16));
   }
 
@@ -229,7 +228,8 @@ class Calibrator {
                                                            double expert_us) {
     BMOE_ASSIGN_OR_RETURN(const int64_t count,
                           TransfersPerRound(compute_us, expert_us));
-    const torch::Tensor x = probe_.ManyRows();
+    // Few: transfers as long as this.
+    const torch::Tensor x = probe_.FewRows();
     std::vector<OverlapTimes> rounds;
     // The first rounds pay for page faults and are not counted.
     for (int step = -4; step < 2 * kRounds; ++step) {

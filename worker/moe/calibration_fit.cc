@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "common/statistics.h"
 
@@ -17,7 +18,33 @@ double MedianOf(const std::vector<OverlapTimes>& rounds,
   return Median(std::move(values));
 }
 
+// Of one pass of all rounds.
+double MedianOfSlowest(absl::Span<const ComputeRound> rounds,
+                       size_t rounds_per_worker,
+                       ComputeTimes ComputeRound::*rows,
+                       double ComputeTimes::*pass) {
+  std::vector<double> slowest(rounds_per_worker);
+  for (size_t i = 0; i < rounds.size(); ++i) {
+    double& us = slowest[i % rounds_per_worker];
+    us = std::max(us, rounds[i].*rows.*pass);
+  }
+  return Median(std::move(slowest));
+}
+
 }  // namespace
+
+ComputeRound TimesOfSlowest(absl::Span<const ComputeRound> rounds,
+                            size_t rounds_per_worker) {
+  ComputeRound slowest;
+  for (const auto rows : {&ComputeRound::few, &ComputeRound::many}) {
+    for (const auto pass :
+         {&ComputeTimes::forward_us, &ComputeTimes::backward_us}) {
+      slowest.*rows.*pass =
+          MedianOfSlowest(rounds, rounds_per_worker, rows, pass);
+    }
+  }
+  return slowest;
+}
 
 void FitCompute(const TimedRows& few, const TimedRows& many, CostModel& model) {
   const auto rows = static_cast<double>(many.rows);

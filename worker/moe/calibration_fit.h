@@ -1,9 +1,11 @@
 #ifndef BALANCEMOE_WORKER_MOE_CALIBRATION_FIT_H_
 #define BALANCEMOE_WORKER_MOE_CALIBRATION_FIT_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
+#include "absl/types/span.h"
 #include "common/planning/cost_model.h"
 
 namespace balancemoe::worker {
@@ -16,7 +18,19 @@ struct ComputeTimes {
   double total_us() const { return forward_us + backward_us; }
 };
 
-// The same for a number of rows, at least 1.
+// One worker's times of one round, in which all computed the same.
+struct ComputeRound {
+  ComputeTimes few;
+  ComputeTimes many;
+};
+
+// Until the last worker was done with each pass: all of a layer's workers wait
+// for it. Of the rounds the median, pass by pass. `rounds` is [W, R] by rows,
+// R >= 1 of each worker.
+ComputeRound TimesOfSlowest(absl::Span<const ComputeRound> rounds,
+                            size_t rounds_per_worker);
+
+// Times of a number of rows, at least 1.
 struct TimedRows {
   int64_t rows = 0;
   ComputeTimes times;

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <vector>
+
 namespace balancemoe::worker {
 namespace {
 
@@ -14,6 +16,32 @@ TEST(CalibrationFitTest, ComputingIsTheLineThroughBoth) {
   EXPECT_DOUBLE_EQ(model.us_per_token, 2);
   EXPECT_DOUBLE_EQ(model.expert_launch_us, 50);
   EXPECT_DOUBLE_EQ(model.backward_factor, 2);
+}
+
+// Rounds that differ in one pass.
+std::vector<ComputeRound> ManyForward(const std::vector<double>& us) {
+  std::vector<ComputeRound> rounds;
+  for (const double forward_us : us) {
+    rounds.push_back({.few = {.forward_us = 1, .backward_us = 2},
+                      .many = {.forward_us = forward_us, .backward_us = 4}});
+  }
+  return rounds;
+}
+
+TEST(CalibrationFitTest, ARoundTakesAsLongAsItsSlowestWorker) {
+  // By round 15, 30 and 90; the median of neither worker.
+  const ComputeRound slowest =
+      TimesOfSlowest(ManyForward({10, 30, 10, 15, 20, 90}), 3);
+
+  EXPECT_DOUBLE_EQ(slowest.many.forward_us, 30);
+  EXPECT_DOUBLE_EQ(slowest.few.forward_us, 1);
+  EXPECT_DOUBLE_EQ(slowest.few.backward_us, 2);
+  EXPECT_DOUBLE_EQ(slowest.many.backward_us, 4);
+}
+
+TEST(CalibrationFitTest, OneWorkerIsTheSlowest) {
+  EXPECT_DOUBLE_EQ(TimesOfSlowest(ManyForward({10, 30, 20}), 3).many.forward_us,
+                   20);
 }
 
 TEST(CalibrationFitTest, ALineThatNoiseTurnedRoundIsPerToken) {

@@ -3,19 +3,23 @@
 #include <torch/utils.h>
 
 #include <algorithm>
+#include <array>
+#include <cstddef>
+#include <vector>
 
 #include "worker/expert/compute_device.h"
-#include "worker/moe/expert_ffn.h"
 
 namespace balancemoe::worker {
 namespace {
 
-// Of one timed forward and backward; some ten milliseconds of one core.
-constexpr double kFlops = 1e9;
+// A layer's rows do not fit into the caches that one expert's do.
+constexpr size_t kExperts = 4;
+// Of one expert's timed forward and backward; some ten milliseconds of a core.
+constexpr double kFlops = 1.6e9;
 constexpr int64_t kMinRows = 32;
 constexpr int64_t kMaxRows = 512;
 // A GPU does as much in a moment, and little work says nothing of it.
-constexpr int64_t kGpuFactor = 64;
+constexpr int64_t kGpuFactor = 16;
 
 int64_t RowsToTime(const ExpertShape& shape, const torch::Device& device) {
   const double flops_per_row =
@@ -25,13 +29,12 @@ int64_t RowsToTime(const ExpertShape& shape, const torch::Device& device) {
          (device.is_cpu() ? 1 : kGpuFactor);
 }
 
-// What a layer does with rows on each side of an expert, links apart: puts them
-// into send order, and copies them between buffer and batch.
-torch::Tensor Carry(const torch::Tensor& rows) {
+// Between the order of tokens and that of experts.
+torch::Tensor Reorder(const torch::Tensor& rows) {
   const torch::Tensor order =
       torch::arange(rows.size(0) - 1, -1, -1,
                     torch::TensorOptions(torch::kLong).device(rows.device()));
-  return rows.index_select(0, order).clone();
+  return rows.index_select(0, order);
 }
 
 }  // namespace
@@ -41,15 +44,18 @@ ComputeProbe::ComputeProbe(const ExpertShape& shape, ExpertKernels kernels,
     : shape_(shape),
       kernels_(kernels),
       options_(device),
-      parameters_(MakeExpertSlab(shape, 1, device).front()),
-      gradients_(MakeExpertSlab(shape, 1, device).front()),
+      parameters_(MakeExpertSlab(shape, kExperts, device)),
+      gradient_(MakeExpertSlab(shape, 1, device).front()),
       rows_(RowsToTime(shape, device)) {
   const torch::NoGradGuard no_grad;
-  for (const torch::Tensor& part : parameters_.tensors.all) part.fill_(0.01);
+  for (const ExpertSlot& slot : parameters_) {
+    for (const torch::Tensor& part : slot.tensors.all) part.fill_(0.01);
+  }
 }
 
-torch::Tensor ComputeProbe::Rows(int64_t count) const {
-  return torch::ones({count, shape_.hidden}, options_);
+torch::Tensor ComputeProbe::Rows(int64_t per_expert) const {
+  return torch::ones(
+      {static_cast<int64_t>(kExperts) * per_expert, shape_.hidden}, options_);
 }
 
 double ComputeProbe::Since(absl::Time start) const {
@@ -57,44 +63,63 @@ double ComputeProbe::Since(absl::Time start) const {
   return absl::ToDoubleMicroseconds(clock_.Now() - start);
 }
 
+// As a layer does it, with as many copies of the rows, but for the links.
 ComputeTimes ComputeProbe::Time(const torch::Tensor& rows) const {
   const torch::NoGradGuard no_grad;
   const torch::Tensor weights = torch::ones({rows.size(0), 1}, options_);
-  FfnActivations activations;
+  std::array<FfnActivations, kExperts> activations;
   const absl::Time start = clock_.Now();
-  const torch::Tensor x = Carry(rows);
-  const torch::Tensor out = Carry(Forward(x, activations)) * weights;
+  const torch::Tensor x = Reorder(rows).clone();
+  const torch::Tensor out = Reorder(Forward(x, absl::MakeSpan(activations)));
+  const torch::Tensor weighted = out * weights;
   const double forward_us = Since(start);
-  Carry(Backward(Carry(out * weights), x, activations));
+  const torch::Tensor gradient_weights = (weighted * out).sum(1);
+  const torch::Tensor gradient_out = Reorder(weighted * weights).clone();
+  Reorder(Backward(gradient_out, x, activations));
   return {forward_us, Since(start) - forward_us};
 }
 
-ExpertGroup ComputeProbe::GroupOf(int64_t rows) const {
+ComputeTimes ComputeProbe::PerExpert(const ComputeTimes& times) {
+  return {times.forward_us / kExperts, times.backward_us / kExperts};
+}
+
+ExpertGroup ComputeProbe::GroupOf(const torch::Tensor& x) const {
   ExpertGroup group;
-  group.slots = AllSlotsOf(shape_, parameters_.slab);
-  group.rows_of_slot = {rows};
+  group.slots = AllSlotsOf(shape_, parameters_.front().slab);
+  group.rows_of_slot.assign(kExperts,
+                            x.size(0) / static_cast<int64_t>(kExperts));
   group.dtype = MatrixDtypeOf(kernels_);
   return group;
 }
 
-torch::Tensor ComputeProbe::Forward(const torch::Tensor& x,
-                                    FfnActivations& activations) const {
-  if (kernels_ == ExpertKernels::kLoop) {
-    return FfnForward(x, parameters_.tensors, activations);
+torch::Tensor ComputeProbe::Forward(
+    const torch::Tensor& x, absl::Span<FfnActivations> activations) const {
+  if (kernels_ != ExpertKernels::kLoop) {
+    return GroupedForward(x, GroupOf(x), activations.front()).clone();
   }
-  return GroupedForward(x, GroupOf(x.size(0)), activations);
+  std::vector<torch::Tensor> batches = x.chunk(kExperts);
+  for (size_t i = 0; i < kExperts; ++i) {
+    batches[i] = FfnForward(batches[i], parameters_[i].tensors, activations[i]);
+  }
+  return torch::cat(batches);
 }
 
-torch::Tensor ComputeProbe::Backward(const torch::Tensor& gradient_out,
-                                     const torch::Tensor& x,
-                                     const FfnActivations& activations) const {
-  if (kernels_ == ExpertKernels::kLoop) {
-    return FfnBackward(gradient_out, x, activations, parameters_.tensors,
-                       gradients_.tensors);
+torch::Tensor ComputeProbe::Backward(
+    const torch::Tensor& gradient_out, const torch::Tensor& x,
+    absl::Span<const FfnActivations> activations) const {
+  if (kernels_ != ExpertKernels::kLoop) {
+    ExpertTensors gradient;
+    return GroupedBackward(gradient_out, x, activations.front(), GroupOf(x),
+                           gradient)
+        .clone();
   }
-  ExpertTensors gradient;
-  return GroupedBackward(gradient_out, x, activations, GroupOf(x.size(0)),
-                         gradient);
+  std::vector<torch::Tensor> gradients = gradient_out.chunk(kExperts);
+  const std::vector<torch::Tensor> batches = x.chunk(kExperts);
+  for (size_t i = 0; i < kExperts; ++i) {
+    gradients[i] = FfnBackward(gradients[i], batches[i], activations[i],
+                               parameters_[i].tensors, gradient_.tensors);
+  }
+  return torch::cat(gradients);
 }
 
 }  // namespace balancemoe::worker

@@ -4,52 +4,63 @@
 #include <torch/types.h>
 
 #include <cstdint>
+#include <vector>
 
 #include "absl/time/time.h"
+#include "absl/types/span.h"
 #include "common/clock.h"
 #include "worker/expert/expert_slab.h"
 #include "worker/moe/calibration_fit.h"
+#include "worker/moe/expert_ffn.h"
 #include "worker/moe/grouped_ffn.h"
 
 namespace balancemoe::worker {
 
-// One expert to time, computed by the kernels that a layer has. For one thread.
+// A layer's experts to time, computed by the kernels that it has. For one
+// thread.
 class ComputeProbe {
  public:
   ComputeProbe(const ExpertShape& shape, ExpertKernels kernels,
                const torch::Device& device);
 
-  // As many rows, [count, H], as a timed computation should have, or a quarter.
-  torch::Tensor ManyRows() const { return Rows(rows_); }
-  torch::Tensor FewRows() const { return Rows(rows_ / 4); }
+  // As many rows of each expert as a timed computation should have, or a
+  // quarter, and those of all experts, [experts * rows, H].
+  int64_t many_rows() const { return rows_; }
+  torch::Tensor ManyRows() const { return Rows(many_rows()); }
+  int64_t few_rows() const { return rows_ / 4; }
+  torch::Tensor FewRows() const { return Rows(few_rows()); }
 
   // Forward and backward, with the way of the rows through the layer.
   ComputeTimes Time(const torch::Tensor& rows) const;
+  // One expert's share of what Time gives.
+  static ComputeTimes PerExpert(const ComputeTimes& times);
 
   // Microseconds from `start` to the end of the device's work.
   double Since(absl::Time start) const;
   absl::Time Now() const { return clock_.Now(); }
 
-  // The expert's parameters.
-  const ExpertSlot& parameters() const { return parameters_; }
+  // One expert's parameters.
+  const ExpertSlot& parameters() const { return parameters_.front(); }
 
  private:
-  torch::Tensor Rows(int64_t count) const;
+  torch::Tensor Rows(int64_t per_expert) const;
+  // `activations` has one element per expert.
   torch::Tensor Forward(const torch::Tensor& x,
-                        FfnActivations& activations) const;
+                        absl::Span<FfnActivations> activations) const;
   torch::Tensor Backward(const torch::Tensor& gradient_out,
                          const torch::Tensor& x,
-                         const FfnActivations& activations) const;
-  // The expert alone with `rows` rows.
-  ExpertGroup GroupOf(int64_t rows) const;
+                         absl::Span<const FfnActivations> activations) const;
+  // The experts with their shares of `x`.
+  ExpertGroup GroupOf(const torch::Tensor& x) const;
 
   // Constant after construction.
   const ExpertShape shape_;
   const ExpertKernels kernels_;
   const torch::TensorOptions options_;
   const SteadyClock clock_;
-  const ExpertSlot parameters_;
-  const ExpertSlot gradients_;
+  // Of all experts, and the gradient of whichever was computed last.
+  const std::vector<ExpertSlot> parameters_;
+  const ExpertSlot gradient_;
   const int64_t rows_;
 };
 

@@ -69,6 +69,8 @@ void AddTrainBench(CLI::App& app) {
   // The imbalance that the project's figures are taken at.
   options.imbalance = 1.6;
   options.job_id = "bench-train";
+  // What a layer is measured by should not depend on what came before it.
+  options.split_peer_wait = true;
   CLI::App* const train = app.add_subcommand(
       "train",
       "Policies side by side in one training job, in alternating blocks of "

@@ -84,7 +84,7 @@ MoeGptImpl::MoeGptImpl(const MoeGptOptions& options, Agent& agent) {
     moe.moments = options.moments;
     moe.pace = options.pace;
     // Emulated exchanges begin when all have come anyway.
-    moe.split_peer_wait = options.pace.has_value();
+    moe.split_peer_wait = options.split_peer_wait || options.pace.has_value();
     moe.device = options.device;
     moe.kernels = options.kernels;
     moe_layers_.push_back(MoeLayer(moe, agent));

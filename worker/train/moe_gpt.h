@@ -40,6 +40,8 @@ struct MoeGptOptions {
   int32_t moments = 0;
   // As MoeLayerOptions::pace.
   std::optional<ComputePace> pace = {};
+  // As in MoeLayerOptions.
+  bool split_peer_wait = false;
   // As in MoeLayerOptions; all of the model lies there.
   torch::Device device = torch::kCPU;
   ExpertKernels kernels = ExpertKernels::kLoop;

@@ -71,6 +71,8 @@ struct TrainOptions {
   std::string pace;
   double pace_scale = 1;
   double pace_tokens = 1;
+  // As in MoeLayerOptions; no flag: benches set it.
+  bool split_peer_wait = false;
   // Where checkpoints go; empty: nowhere.
   std::string checkpoint_dir;
   int64_t checkpoint_every = 100;

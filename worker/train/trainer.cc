@@ -35,6 +35,7 @@ MoeGptOptions ModelOf(const TrainOptions& options,
   model.capacity_factor = options.capacity_factor;
   model.seed = options.seed;
   model.moments = kAdamMoments;
+  model.split_peer_wait = options.split_peer_wait;
   if (pacing.has_value()) {
     const CostModel cost =
         PacedCostModel(*pacing, ExpertShapeOf(options).bytes());

@@ -141,21 +141,21 @@ class Calibrator {
     return Median(std::move(all));
   }
 
-  bool IsSender(WorkerRank partner, int direction) const {
-    return (transport_.rank() < partner) == (direction == 0);
-  }
-
-  // `count` transfers of `bytes` each in one direction of a pairing.
+  // `count` transfers of `bytes` each way, as workers exchange tokens: where a
+  // core or a bus serves both ways, each is slower than it were alone.
   absl::StatusOr<std::unique_ptr<TransferBatch>> Start(WorkerRank partner,
-                                                       bool send, size_t bytes,
+                                                       size_t bytes,
                                                        int64_t count) {
     std::vector<Transfer> transfers;
     for (int64_t i = 0; i < count; ++i) {
-      transfers.push_back(
-          {send ? Transfer::Direction::kSend : Transfer::Direction::kReceive,
-           partner,
-           send ? sent().first(bytes)
-                : Received(static_cast<size_t>(i)).first(bytes)});
+      const Transfer send = {Transfer::Direction::kSend, partner,
+                             sent().first(bytes)};
+      const Transfer receive = {Transfer::Direction::kReceive, partner,
+                                Received(static_cast<size_t>(i)).first(bytes)};
+      // In the same order on both.
+      const bool first = transport_.rank() < partner;
+      transfers.push_back(first ? send : receive);
+      transfers.push_back(first ? receive : send);
     }
     return transport_.StartTransfers(transfers);
   }
@@ -168,19 +168,20 @@ class Calibrator {
     return received_[i].bytes;
   }
 
-  // Wall time in microseconds until `bytes` have come over such a link; 0 where
-  // there is none.
+  // Wall time in microseconds until `bytes` have gone and come over such a
+  // link; 0 where there is none.
   absl::StatusOr<double> MeasureTransfer(LinkClass link, size_t bytes) {
     std::vector<double> times;
-    for (int step = -4; step < 4 * kRounds; ++step) {
+    for (int step = -4; step < 2 * kRounds; ++step) {
       const std::optional<WorkerRank> partner = PartnerOver(link, step & 1);
       BMOE_RETURN_IF_ERROR(transport_.Barrier());
       if (!partner.has_value()) continue;
-      const bool send = IsSender(*partner, (step >> 1) & 1);
       const absl::Time start = probe_.Now();
-      BMOE_ASSIGN_OR_RETURN(const auto batch, Start(*partner, send, bytes, 1));
-      BMOE_RETURN_IF_ERROR(batch->Wait(0, ComputeStream{}));
-      if (!send && step >= 0) times.push_back(probe_.Since(start));
+      BMOE_ASSIGN_OR_RETURN(const auto batch, Start(*partner, bytes, 1));
+      for (const size_t transfer : {0, 1}) {
+        BMOE_RETURN_IF_ERROR(batch->Wait(transfer, ComputeStream{}));
+      }
+      if (step >= 0) times.push_back(probe_.Since(start));
     }
     return OwnOrOthers(Quantile(std::move(times), kUndisturbed));
   }
@@ -199,20 +200,19 @@ class Calibrator {
                                std::min<int64_t>(most, 16));
   }
 
-  // Computes beside `count` transfers with `partner`; `alone_us` is what the
-  // longer of both takes alone. Ends with both: transfers that get no core
-  // before computing has ended delay what a step computes next.
-  absl::StatusOr<OverlapTimes> ComputeBeside(WorkerRank partner, bool send,
-                                             int64_t count,
+  // Computes beside `count` transfers each way with `partner`; `alone_us` is
+  // what the longer of both takes alone. Ends with both: transfers that get no
+  // core before computing has ended delay what a step computes next.
+  absl::StatusOr<OverlapTimes> ComputeBeside(WorkerRank partner, int64_t count,
                                              const torch::Tensor& x,
                                              double alone_us) {
     OverlapTimes times;
     const absl::Duration cpu_start = OtherThreadsProcessorTime();
     const absl::Time start = probe_.Now();
     BMOE_ASSIGN_OR_RETURN(const auto batch,
-                          Start(partner, send, sent().size(), count));
+                          Start(partner, sent().size(), count));
     probe_.Time(x);
-    for (size_t i = 0; i < static_cast<size_t>(count); ++i) {
+    for (size_t i = 0; i < static_cast<size_t>(2 * count); ++i) {
       BMOE_RETURN_IF_ERROR(batch->Wait(i, ComputeStream{}));
       times.transfer_us = std::max(
           times.transfer_us, absl::ToDoubleMicroseconds(batch->Elapsed(i)));
@@ -220,7 +220,7 @@ class Calibrator {
     times.extra_us = probe_.Since(start) - alone_us;
     times.other_threads_us =
         absl::ToDoubleMicroseconds(OtherThreadsProcessorTime() - cpu_start);
-    times.bytes = static_cast<double>(count * expert_bytes());
+    times.bytes = static_cast<double>(2 * count * expert_bytes());
     return times;
   }
 
@@ -242,11 +242,10 @@ class Calibrator {
         probe_.Time(x);
         continue;
       }
-      const bool send = IsSender(*partner, (step >> 1) & 1);
       BMOE_ASSIGN_OR_RETURN(
           const OverlapTimes times,
           ComputeBeside(
-              *partner, send, count, x,
+              *partner, count, x,
               std::max(alone_us, static_cast<double>(count) * expert_us)));
       if (step >= 0) rounds.push_back(times);
     }

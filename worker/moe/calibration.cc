@@ -32,6 +32,8 @@ constexpr double kUndisturbed = 0.25;
 constexpr size_t kSmallTransferBytes = 64;
 constexpr int64_t kMaxOverlapBytes = int64_t{64} << 20;
 
+using Caches = ComputeProbe::Caches;
+
 class Calibrator {
  public:
   Calibrator(const CalibrationOptions& options, Agent& agent)
@@ -84,9 +86,9 @@ class Calibrator {
     for (int round = -3; round < kComputeRounds; ++round) {
       ComputeRound times;
       BMOE_RETURN_IF_ERROR(transport_.Barrier());
-      times.few = probe_.Time(few);
+      times.few = probe_.Time(few, Caches::kCold);
       BMOE_RETURN_IF_ERROR(transport_.Barrier());
-      times.many = probe_.Time(many);
+      times.many = probe_.Time(many, Caches::kCold);
       if (round >= 0) rounds.push_back(times);
     }
     BMOE_ASSIGN_OR_RETURN(const std::vector<ComputeRound> of_workers,
@@ -211,7 +213,7 @@ class Calibrator {
     const absl::Time start = probe_.Now();
     BMOE_ASSIGN_OR_RETURN(const auto batch,
                           Start(partner, sent().size(), count));
-    probe_.Time(x);
+    probe_.Time(x, Caches::kWarm);
     for (size_t i = 0; i < static_cast<size_t>(2 * count); ++i) {
       BMOE_RETURN_IF_ERROR(batch->Wait(i, ComputeStream{}));
       times.transfer_us = std::max(
@@ -236,10 +238,10 @@ class Calibrator {
       const std::optional<WorkerRank> partner = Partner(step & 1);
       BMOE_RETURN_IF_ERROR(transport_.Barrier());
       // Just before, so that whatever else the machine does meets both.
-      const double alone_us = probe_.Time(x).total_us();
+      const double alone_us = probe_.Time(x, Caches::kWarm).total_us();
       BMOE_RETURN_IF_ERROR(transport_.Barrier());
       if (!partner.has_value()) {
-        probe_.Time(x);
+        probe_.Time(x, Caches::kWarm);
         continue;
       }
       BMOE_ASSIGN_OR_RETURN(

@@ -14,6 +14,8 @@ namespace {
 
 // A layer's rows do not fit into the caches that one expert's do.
 constexpr size_t kExperts = 4;
+// Other layers' data, as a multiple of what the timed one touches.
+constexpr int64_t kOthers = 3;
 // Of one expert's timed forward and backward; some ten milliseconds of a core.
 constexpr double kFlops = 1.6e9;
 constexpr int64_t kMinRows = 32;
@@ -27,6 +29,11 @@ int64_t RowsToTime(const ExpertShape& shape, const torch::Device& device) {
   return std::clamp(static_cast<int64_t>(kFlops / flops_per_row) / 16 * 16,
                     kMinRows, kMaxRows) *
          (device.is_cpu() ? 1 : kGpuFactor);
+}
+
+// Floats that a row passes through, forward.
+int64_t FloatsPerRow(const ExpertShape& shape) {
+  return 2 * shape.hidden + shape.w1_rows() + shape.ffn;
 }
 
 // Between the order of tokens and that of experts.
@@ -46,7 +53,11 @@ ComputeProbe::ComputeProbe(const ExpertShape& shape, ExpertKernels kernels,
       options_(device),
       parameters_(MakeExpertSlab(shape, kExperts, device)),
       gradient_(MakeExpertSlab(shape, 1, device).front()),
-      rows_(RowsToTime(shape, device)) {
+      rows_(RowsToTime(shape, device)),
+      others_(device.is_cpu()
+                  ? torch::zeros({kOthers * static_cast<int64_t>(kExperts) *
+                                  rows_ * FloatsPerRow(shape)})
+                  : torch::Tensor()) {
   const torch::NoGradGuard no_grad;
   for (const ExpertSlot& slot : parameters_) {
     for (const torch::Tensor& part : slot.tensors.all) part.fill_(0.01);
@@ -63,20 +74,28 @@ double ComputeProbe::Since(absl::Time start) const {
   return absl::ToDoubleMicroseconds(clock_.Now() - start);
 }
 
+void ComputeProbe::PrepareCaches(Caches caches) const {
+  if (caches == Caches::kCold && others_.defined()) others_.add_(1);
+}
+
 // As a layer does it, with as many copies of the rows, but for the links.
-ComputeTimes ComputeProbe::Time(const torch::Tensor& rows) const {
+ComputeTimes ComputeProbe::Time(const torch::Tensor& rows,
+                                Caches caches) const {
   const torch::NoGradGuard no_grad;
   const torch::Tensor weights = torch::ones({rows.size(0), 1}, options_);
   std::array<FfnActivations, kExperts> activations;
-  const absl::Time start = clock_.Now();
+  PrepareCaches(caches);
+  const absl::Time forward = clock_.Now();
   const torch::Tensor x = Reorder(rows).clone();
   const torch::Tensor out = Reorder(Forward(x, absl::MakeSpan(activations)));
   const torch::Tensor weighted = out * weights;
-  const double forward_us = Since(start);
+  const double forward_us = Since(forward);
+  PrepareCaches(caches);
+  const absl::Time backward = clock_.Now();
   const torch::Tensor gradient_weights = (weighted * out).sum(1);
   const torch::Tensor gradient_out = Reorder(weighted * weights).clone();
   Reorder(Backward(gradient_out, x, activations));
-  return {forward_us, Since(start) - forward_us};
+  return {forward_us, Since(backward)};
 }
 
 ComputeTimes ComputeProbe::PerExpert(const ComputeTimes& times) {

@@ -30,8 +30,12 @@ class ComputeProbe {
   int64_t few_rows() const { return rows_ / 4; }
   torch::Tensor FewRows() const { return Rows(few_rows()); }
 
+  // What a processor's caches hold when a pass begins: what the last one left,
+  // or what other layers did, as in a step.
+  enum class Caches { kWarm, kCold };
+
   // Forward and backward, with the way of the rows through the layer.
-  ComputeTimes Time(const torch::Tensor& rows) const;
+  ComputeTimes Time(const torch::Tensor& rows, Caches caches) const;
   // One expert's share of what Time gives.
   static ComputeTimes PerExpert(const ComputeTimes& times);
 
@@ -44,6 +48,7 @@ class ComputeProbe {
 
  private:
   torch::Tensor Rows(int64_t per_expert) const;
+  void PrepareCaches(Caches caches) const;
   // `activations` has one element per expert.
   torch::Tensor Forward(const torch::Tensor& x,
                         absl::Span<FfnActivations> activations) const;
@@ -62,6 +67,9 @@ class ComputeProbe {
   const std::vector<ExpertSlot> parameters_;
   const ExpertSlot gradient_;
   const int64_t rows_;
+  // What other layers leave in the caches; empty on a GPU, whose caches hold
+  // little of so many rows.
+  const torch::Tensor others_;
 };
 
 }  // namespace balancemoe::worker

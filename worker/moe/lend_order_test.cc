@@ -57,24 +57,21 @@ Events Record() {
   Mutex mutex;
   Events events;
   std::map<int32_t, MoeLayer*> layers;
-  const auto wrap = [&](TransportFactory factory) -> TransportFactory {
-    return [&, factory](const GroupOptions& group, Rendezvous& rendezvous)
-               -> absl::StatusOr<std::unique_ptr<Transport>> {
-      auto transport = factory(group, rendezvous);
-      if (!transport.ok()) return transport;
-      const int32_t rank = group.rank.value();
-      const MutexLock lock(&mutex);
-      return std::make_unique<RecordingTransport>(
-          *std::move(transport), [&mine = events[rank], &layer = layers[rank]](
-                                     const std::string& what) {
-            mine.push_back(
-                what == "wait"
-                    ? absl::StrCat("wait at ",
-                                   (*layer)->last_times().tokens_computed)
-                    : what);
-            return absl::OkStatus();
-          });
+  const auto observer_of = [&](WorkerRank rank) {
+    const MutexLock lock(&mutex);
+    return [&mine = events[rank.value()],
+            &layer = layers[rank.value()]](const std::string& what) {
+      // The counts, which come before everything.
+      if (what == "all-gather") return absl::OkStatus();
+      mine.push_back(
+          what == "wait"
+              ? absl::StrCat("wait at ", (*layer)->last_times().tokens_computed)
+              : what);
+      return absl::OkStatus();
     };
+  };
+  const auto wrap = [&](TransportFactory factory) {
+    return Recorded(std::move(factory), observer_of);
   };
   RunWorkers({.workers = 2,
               .experts = 6,

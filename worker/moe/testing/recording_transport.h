@@ -13,7 +13,8 @@
 namespace balancemoe::worker {
 
 // Tells a test, in the training thread's order, what a layer asks of its
-// transport: "send to 1", "receive from 0", "wait", "all-to-all".
+// transport: "all-gather", "barrier", "send to 1", "receive from 0", "wait",
+// "all-to-all".
 class RecordingTransport final : public Transport {
  public:
   using Observer = std::function<absl::Status(const std::string& event)>;
@@ -28,6 +29,7 @@ class RecordingTransport final : public Transport {
   absl::Status AllGather(absl::Span<const std::byte> mine,
                          absl::Span<std::byte> all,
                          ComputeStream stream) override {
+    BMOE_RETURN_IF_ERROR(observer_("all-gather"));
     return transport_->AllGather(mine, all, stream);
   }
   absl::Status AllToAllV(absl::Span<const std::byte> send,
@@ -47,7 +49,10 @@ class RecordingTransport final : public Transport {
                          ComputeStream stream) override {
     return transport_->Broadcast(bytes, root, stream);
   }
-  absl::Status Barrier() override { return transport_->Barrier(); }
+  absl::Status Barrier() override {
+    BMOE_RETURN_IF_ERROR(observer_("barrier"));
+    return transport_->Barrier();
+  }
   absl::StatusOr<std::unique_ptr<TransferBatch>> StartTransfers(
       absl::Span<const Transfer> transfers) override {
     for (const Transfer& transfer : transfers) {
@@ -88,18 +93,32 @@ class RecordingTransport final : public Transport {
   const Observer observer_;
 };
 
+// Every worker's transport tells the observer that `observer_of` gives for it;
+// an empty one is told nothing.
+inline TransportFactory Recorded(
+    TransportFactory factory,
+    std::function<RecordingTransport::Observer(WorkerRank)> observer_of) {
+  return [factory = std::move(factory), observer_of = std::move(observer_of)](
+             const GroupOptions& group, Rendezvous& rendezvous)
+             -> absl::StatusOr<std::unique_ptr<Transport>> {
+    RecordingTransport::Observer observer = observer_of(group.rank);
+    auto transport = factory(group, rendezvous);
+    if (!transport.ok() || !observer) return transport;
+    return std::make_unique<RecordingTransport>(*std::move(transport),
+                                                std::move(observer));
+  };
+}
+
 // Worker 1's transfers come to a bad end.
 inline TransportFactory WithDamageAtWorkerOne(TransportFactory factory) {
-  return [factory](const GroupOptions& group, Rendezvous& rendezvous)
-             -> absl::StatusOr<std::unique_ptr<Transport>> {
-    auto transport = factory(group, rendezvous);
-    if (!transport.ok() || group.rank != WorkerRank(1)) return transport;
-    return std::make_unique<RecordingTransport>(
-        *std::move(transport), [](const std::string& what) {
+  return Recorded(
+      std::move(factory), [](WorkerRank rank) -> RecordingTransport::Observer {
+        if (rank != WorkerRank(1)) return nullptr;
+        return [](const std::string& what) {
           return what == "wait" ? absl::DataLossError("checksum differs")
                                 : absl::OkStatus();
-        });
-  };
+        };
+      });
 }
 
 }  // namespace balancemoe::worker

@@ -20,9 +20,9 @@ struct TrainBenchCommand {
 };
 
 void PrintTable(const nlohmann::ordered_json& report) {
-  std::cout << absl::StrFormat("%-10s %9s %14s %10s %11s %9s\n", "policy",
-                               "step ms", "MoE layers ms", "imbalance",
-                               "over static", "balanced");
+  std::cout << absl::StrFormat("%-10s %9s %14s %9s %10s %11s %9s\n", "policy",
+                               "step ms", "MoE layers ms", "forecast",
+                               "imbalance", "over static", "balanced");
   const auto ratio = [&report](const char* key, const std::string& policy) {
     const auto& ratios = report[key];
     return ratios.contains(policy)
@@ -31,12 +31,16 @@ void PrintTable(const nlohmann::ordered_json& report) {
   };
   for (const auto& run : report["runs"]) {
     const auto policy = run["policy"].get<std::string>();
-    std::cout << absl::StrFormat("%-10s %9.1f %14.1f %10.2f %11s %9s\n", policy,
-                                 run["step_ms"]["p50"].get<double>(),
-                                 run["moe_layer_ms"]["p50"].get<double>(),
-                                 run["imbalance"]["mean"].get<double>(),
-                                 ratio("speedup_over_static", policy),
-                                 ratio("ratio_to_balanced", policy));
+    const auto& forecast = run["predicted_over_measured"]["mean"];
+    std::cout << absl::StrFormat(
+        "%-10s %9.1f %14.1f %9s %10.2f %11s %9s\n", policy,
+        run["step_ms"]["p50"].get<double>(),
+        run["moe_layer_ms"]["p50"].get<double>(),
+        forecast.is_null() ? "-"
+                           : absl::StrFormat("x%.2f", forecast.get<double>()),
+        run["imbalance"]["mean"].get<double>(),
+        ratio("speedup_over_static", policy),
+        ratio("ratio_to_balanced", policy));
   }
 }
 

@@ -3,7 +3,7 @@
 
 docs/programs.md holds every program's --help, word for word; every flag that a
 command in the docs uses is in the help of its program; every link between docs
-leads somewhere. With --write, docs/programs.md is made anew.
+leads somewhere; every bench has its place among the figures. With --write, docs/programs.md is made anew.
 
 usage: docs_test.py SOURCE_DIR BIN_DIR [--write]
 """
@@ -138,6 +138,11 @@ class DocsTest(unittest.TestCase):
         readme = (SOURCE / "README.md").read_text()
         for command in commands():
             self.assertIn(command[0], readme)
+
+    def test_performance_page_has_every_bench(self):
+        page = (SOURCE / "docs" / "performance.md").read_text()
+        for program, bench in subcommands(["balancemoe-bench"]):
+            self.assertRegex(page, rf"(\./run bench|{program}) {bench}\b")
 
 
 if __name__ == "__main__":

@@ -25,8 +25,11 @@ struct CalibrationOptions {
 // tells `agent`. A collective: all workers compute at the same time, as they do
 // in training, and exchange with their neighbours by rank on their node, and
 // with workers half the ranks away on other nodes; where there are none, one
-// kind of link stands for both. A few rounds; under a second for an expert of a
-// few MiB.
+// kind of link stands for both. A few rounds; some three seconds for an expert
+// of a few MiB.
+//
+// What is computed counts until the slowest worker is done, and what travels
+// goes both ways at once, as tokens do.
 //
 // Processor time that transfers take from compute counts as host time as far as
 // other threads of this process used processors meanwhile; what is left of the

@@ -46,8 +46,8 @@ std::string OriginOf(const TrainOptions& options) {
   return absl::StrCat(
       "Measured by balancemoe-calibrate --device ", options.device,
       " --transport ", options.transport, " --dtype ", options.dtype,
-      ":\ntimed GEMMs of one expert and transfers between neighbouring "
-      "workers, all workers\nat the same time.\n"
+      ":\ntimed experts and transfers between neighbouring workers, all "
+      "workers at the same\ntime, compute as slow as on the slowest.\n"
       "Both link classes are what neighbours on this machine measured.\n"
       "watts: not measured.");
 }

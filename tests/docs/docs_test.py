@@ -3,7 +3,8 @@
 
 docs/programs.md holds every program's --help, word for word; every flag that a
 command in the docs uses is in the help of its program; every link between docs
-leads somewhere; every bench has its place among the figures. With --write, docs/programs.md is made anew.
+leads somewhere; every bench has its place among the figures. With --write,
+docs/programs.md is made anew.
 
 usage: docs_test.py SOURCE_DIR BIN_DIR [--write]
 """

@@ -31,13 +31,15 @@ void PrintTable(const nlohmann::ordered_json& report) {
   };
   for (const auto& run : report["runs"]) {
     const auto policy = run["policy"].get<std::string>();
-    const auto& forecast = run["predicted_over_measured"]["mean"];
+    // Null when no plan came in time.
+    const auto& forecast = run["predicted_over_measured"];
     std::cout << absl::StrFormat(
         "%-10s %9.1f %14.1f %9s %10.2f %11s %9s\n", policy,
         run["step_ms"]["p50"].get<double>(),
         run["moe_layer_ms"]["p50"].get<double>(),
-        forecast.is_null() ? "-"
-                           : absl::StrFormat("x%.2f", forecast.get<double>()),
+        forecast.is_null()
+            ? "-"
+            : absl::StrFormat("%.2f", forecast["mean"].get<double>()),
         run["imbalance"]["mean"].get<double>(),
         ratio("speedup_over_static", policy),
         ratio("ratio_to_balanced", policy));

@@ -12,8 +12,7 @@ namespace balancemoe::worker {
 
 // Measures one worker's part of a machine: GEMMs and transfers as a job does at
 // attach, and what an inline plan of the coordinator costs. Returns the mean of
-// all workers. A collective; `agent` is attached,
-// `device` opened.
+// all workers. A collective; `agent` is attached, `device` opened.
 //
 // Errors: those of the transport and of Agent::PlanLayer.
 absl::StatusOr<CostModel> RunCalibrateJob(const TrainOptions& options,

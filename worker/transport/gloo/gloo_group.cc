@@ -18,7 +18,7 @@ namespace {
 // else for a while.
 constexpr absl::Duration kNewsDelay = absl::Seconds(5);
 // How long leaving may take when peers do not read, in all.
-constexpr absl::Duration kFarewell = absl::Seconds(2);
+constexpr absl::Duration kFarewell = absl::Seconds(5);
 
 }  // namespace
 
@@ -48,7 +48,11 @@ GlooGroup::~GlooGroup() {
   bool healthy = false;
   {
     MutexLock lock(&mutex_);
+    while (state_ == State::kClosing) changed_.Wait(&mutex_);
     healthy = state_ == State::kReady;
+    // Peers that leave too now end their connections here; to abort for that
+    // would disturb those who stay.
+    if (healthy) state_ = State::kLeaving;
     for (size_t peer = 0; peer < hearts_.size(); ++peer) {
       // One that has left reads nothing more; waiting for it would be in vain.
       if (hearts_[peer] == nullptr || left_[peer]) continue;
@@ -60,7 +64,7 @@ GlooGroup::~GlooGroup() {
     if (healthy) heart->Tell(GlooNews::kLeaving, "");
   }
   for (GlooHeartLoop* heart : told) {
-    heart->Flush(std::max(deadline - clock_.Now(), absl::Milliseconds(1)));
+    heart->Flush(deadline - clock_.Now());
   }
   for (const auto& heart : hearts_) {
     if (heart != nullptr) heart->End();
@@ -138,7 +142,7 @@ void GlooGroup::Abort(absl::string_view reason) {
   {
     MutexLock lock(&mutex_);
     if (state_ != State::kReady) {
-      while (state_ != State::kClosed) changed_.Wait(&mutex_);
+      while (state_ == State::kClosing) changed_.Wait(&mutex_);
       return;
     }
     state_ = State::kClosing;

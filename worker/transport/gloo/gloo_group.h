@@ -28,6 +28,7 @@ namespace balancemoe::worker {
 //
 //   ready --Abort, a peer dies, aborts, or has left and is needed-->
 //     closing --no thread of Gloo touches a buffer any more--> closed
+//   ready --destruction--> leaving: what peers do now is no concern any more
 //
 // A heart loop per peer notices a death at once. Whoever notices tells all
 // peers, closes the connections that carry data and wakes every waiting thread,
@@ -70,7 +71,7 @@ class GlooGroup {
  private:
   friend class GlooBuffer;
 
-  enum class State { kReady, kClosing, kClosed };
+  enum class State { kReady, kLeaving, kClosing, kClosed };
 
   void OnNews(WorkerRank peer, GlooNews news, absl::string_view text)
       ABSL_LOCKS_EXCLUDED(mutex_);

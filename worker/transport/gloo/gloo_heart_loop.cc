@@ -9,6 +9,7 @@
 #include <exception>
 #include <utility>
 
+#include "common/clock.h"
 #include "worker/transport/gloo/gloo_tags.h"
 
 namespace balancemoe::worker {
@@ -21,9 +22,9 @@ constexpr std::chrono::hours kNoTimeout(24 * 365);
 
 GlooHeartLoop::GlooHeartLoop(gloo::transport::Context& context, WorkerRank peer,
                              Listener listener)
-    : peer_(peer),
+    : context_(context),
+      peer_(peer),
       listener_(std::move(listener)),
-      told_buffer_(context.createUnboundBuffer(&told_, sizeof(told_))),
       heard_buffer_(context.createUnboundBuffer(&heard_, sizeof(heard_))) {}
 
 GlooHeartLoop::~GlooHeartLoop() { End(); }
@@ -42,34 +43,42 @@ void GlooHeartLoop::End() {
 
 void GlooHeartLoop::Tell(GlooNews news, absl::string_view text) {
   MutexLock lock(&mutex_);
-  // Gloo allows one operation at a time on a buffer.
-  FlushLocked(absl::Milliseconds(100));
-  told_.news = news;
-  told_.text_bytes =
-      static_cast<uint32_t>(std::min(text.size(), told_.text.size()));
-  std::memcpy(told_.text.data(), text.data(), told_.text_bytes);
+  const auto number = static_cast<uint32_t>(told_.size());
+  ToldNote& told = told_.emplace_back();
+  Note& note = told.note;
+  note.news = news;
+  note.text_bytes =
+      static_cast<uint32_t>(std::min(text.size(), note.text.size()));
+  std::memcpy(note.text.data(), text.data(), note.text_bytes);
+  told.buffer = context_.createUnboundBuffer(&note, sizeof(note));
   try {
-    told_buffer_->send(peer_.value(), NoteTag(notes_told_++), 0,
-                       offsetof(Note, text) + told_.text_bytes);
-    telling_ = true;
+    told.buffer->send(peer_.value(), NoteTag(number), 0,
+                      offsetof(Note, text) + note.text_bytes);
   } catch (const std::exception&) {
-    // Dead: it needs no news.
+    // Dead: it needs no news, neither this nor what may still be on its way.
+    flushed_ = told_.size();
   }
 }
 
 void GlooHeartLoop::Flush(absl::Duration timeout) {
-  MutexLock lock(&mutex_);
-  FlushLocked(timeout);
+  const SteadyClock clock;
+  const absl::Time deadline = clock.Now() + timeout;
+  while (gloo::transport::UnboundBuffer* const told = NextToFlush()) {
+    // Gloo takes less than none to mean its own time-out.
+    const absl::Duration left =
+        std::max(deadline - clock.Now(), absl::ZeroDuration());
+    try {
+      told->waitSend(absl::ToChronoMilliseconds(left));
+    } catch (const std::exception&) {
+      // Dead, or stopped so long that it cannot be told.
+    }
+  }
 }
 
-void GlooHeartLoop::FlushLocked(absl::Duration timeout) {
-  if (!telling_) return;
-  telling_ = false;
-  try {
-    told_buffer_->waitSend(absl::ToChronoMilliseconds(timeout));
-  } catch (const std::exception&) {
-    // Dead, or stopped so long that it cannot be told.
-  }
+gloo::transport::UnboundBuffer* GlooHeartLoop::NextToFlush() {
+  MutexLock lock(&mutex_);
+  if (flushed_ == told_.size()) return nullptr;
+  return told_[flushed_++].buffer.get();
 }
 
 bool GlooHeartLoop::Listen() {
@@ -82,16 +91,24 @@ bool GlooHeartLoop::Listen() {
   }
 }
 
+void GlooHeartLoop::GiveUpTelling() {
+  MutexLock lock(&mutex_);
+  for (const ToldNote& told : told_) told.buffer->abortWaitSend();
+}
+
 void GlooHeartLoop::Run() {
   GlooNews news = GlooNews::kConnected;
-  while (news == GlooNews::kConnected) {
-    const bool heard = Listen();
+  while (Listen()) {
     if (ended_) return;
-    news = heard ? heard_.news : GlooNews::kDead;
+    news = heard_.news;
     const size_t bytes =
-        heard ? std::min<size_t>(heard_.text_bytes, heard_.text.size()) : 0;
+        std::min<size_t>(heard_.text_bytes, heard_.text.size());
     listener_(peer_, news, absl::string_view(heard_.text.data(), bytes));
   }
+  if (ended_) return;
+  GiveUpTelling();
+  // The connection of one that has left or aborted is bound to end.
+  if (news == GlooNews::kConnected) listener_(peer_, GlooNews::kDead, "");
 }
 
 }  // namespace balancemoe::worker

@@ -6,7 +6,9 @@
 
 #include <array>
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <thread>
@@ -32,7 +34,7 @@ enum class GlooNews : uint32_t {
 // half done would wait for its time-out. Thread-safe.
 class GlooHeartLoop {
  public:
-  // Called on the loop's thread; after any news but kConnected the loop ends.
+  // Called on the loop's thread; kConnected and then one other at most.
   using Listener = std::function<void(WorkerRank peer, GlooNews news,
                                       absl::string_view text)>;
 
@@ -45,9 +47,11 @@ class GlooHeartLoop {
   // Returns when the listener is not called any more.
   void End();
 
-  // Sends; a peer that is dead misses it. Text beyond 1,000 bytes is cut off.
+  // Sends without waiting; a peer that is dead misses it. Text beyond 1,000
+  // bytes is cut off.
   void Tell(GlooNews news, absl::string_view text) ABSL_LOCKS_EXCLUDED(mutex_);
-  // Waits until what was told last has left, at most `timeout`.
+  // Waits until all that was told has left, at most `timeout`. When that was
+  // too short, the whole context is of no use any more. One thread at a time.
   void Flush(absl::Duration timeout) ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
@@ -57,21 +61,30 @@ class GlooHeartLoop {
     std::array<char, 1000> text = {};
   };
 
+  // On its way, and the memory that Gloo sends it from.
+  struct ToldNote {
+    Note note;
+    std::unique_ptr<gloo::transport::UnboundBuffer> buffer;
+  };
+
   void Run();
   // Receives the next note; false when the peer is dead or the loop is ended.
   bool Listen();
+  // Ends a Flush(), which Gloo does not: of a broken connection it tells those
+  // that wait for what was read, or not yet asked for, but not for a write.
+  void GiveUpTelling() ABSL_LOCKS_EXCLUDED(mutex_);
+  // What has not been waited for yet, in order; null when nothing is left.
+  gloo::transport::UnboundBuffer* NextToFlush() ABSL_LOCKS_EXCLUDED(mutex_);
 
-  void FlushLocked(absl::Duration timeout)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-
+  gloo::transport::Context& context_;
   const WorkerRank peer_;
   const Listener listener_;
 
   Mutex mutex_;
-  Note told_ ABSL_GUARDED_BY(mutex_);
-  bool telling_ ABSL_GUARDED_BY(mutex_) = false;
-  uint32_t notes_told_ ABSL_GUARDED_BY(mutex_) = 0;
-  const std::unique_ptr<gloo::transport::UnboundBuffer> told_buffer_;
+  // All of them: there are few, and a busy peer may take the first only when
+  // the last has been told. A deque, because Gloo holds on to the addresses.
+  std::deque<ToldNote> told_ ABSL_GUARDED_BY(mutex_);
+  size_t flushed_ ABSL_GUARDED_BY(mutex_) = 0;
 
   // Of the loop's thread alone.
   Note heard_;

@@ -1,8 +1,13 @@
 #include "worker/transport/gloo/gloo_group.h"
 
+#include <gloo/transport/tcp/device.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
+#include <array>
 #include <chrono>
 #include <exception>
 #include <future>
@@ -17,6 +22,7 @@
 #include "worker/transport/gloo/gloo_device.h"
 #include "worker/transport/gloo/gloo_heart_loop.h"
 #include "worker/transport/gloo/gloo_mesh.h"
+#include "worker/transport/gloo/gloo_tags.h"
 #include "worker/transport/local_rendezvous.h"
 
 namespace balancemoe::worker {
@@ -29,19 +35,32 @@ GroupOptions OptionsOf(int32_t rank, int32_t world_size) {
   return {.rank = WorkerRank(rank), .world_size = world_size};
 }
 
+using Devices = std::vector<std::shared_ptr<gloo::transport::Device>>;
+
+// One for each rank, as in processes of their own.
+Devices MakeDevices(int32_t world_size) {
+  Devices devices;
+  for (int32_t rank = 0; rank < world_size; ++rank) {
+    auto device = CreateGlooDevice({});
+    EXPECT_THAT(device, IsOk());
+    devices.push_back(*std::move(device));
+  }
+  return devices;
+}
+
 // By rank.
-std::vector<GlooMesh> ConnectMeshes(int32_t world_size) {
-  auto device = CreateGlooDevice({});
-  EXPECT_THAT(device, IsOk());
+std::vector<GlooMesh> ConnectMeshes(const Devices& devices) {
+  const auto world_size = static_cast<int32_t>(devices.size());
   LocalRendezvous rendezvous;
-  std::vector<GlooMesh> meshes(static_cast<size_t>(world_size));
+  std::vector<GlooMesh> meshes(devices.size());
   std::vector<std::thread> threads;
   for (int32_t rank = 0; rank < world_size; ++rank) {
     threads.emplace_back([&, rank] {
+      const auto place = static_cast<size_t>(rank);
       auto mesh = ConnectGlooMesh(OptionsOf(rank, world_size), Generation(1),
-                                  *device, rendezvous);
+                                  devices[place], rendezvous);
       ASSERT_THAT(mesh, IsOk());
-      meshes[static_cast<size_t>(rank)] = *std::move(mesh);
+      meshes[place] = *std::move(mesh);
     });
   }
   for (std::thread& thread : threads) thread.join();
@@ -66,7 +85,8 @@ class Ear {
   // Takes what comes after the greeting only from Release() on.
   void Hold() { held_ = true; }
   void Release() { released_.set_value(); }
-  // Waits for what ends the loop.
+  void AwaitGreeting() { greeted_.get_future().wait(); }
+  // Waits for the last word.
   std::vector<std::pair<GlooNews, std::string>> HeardToTheEnd() {
     ended_.get_future().wait();
     MutexLock lock(&mutex_);
@@ -81,13 +101,15 @@ class Ear {
     }
     if (news != GlooNews::kConnected) {
       ended_.set_value();
-    } else if (held_) {
-      released_.get_future().wait();
+      return;
     }
+    greeted_.set_value();
+    if (held_) released_.get_future().wait();
   }
 
   bool held_ = false;
   std::promise<void> released_;
+  std::promise<void> greeted_;
   std::promise<void> ended_;
   Mutex mutex_;
   std::vector<std::pair<GlooNews, std::string>> heard_ ABSL_GUARDED_BY(mutex_);
@@ -95,7 +117,7 @@ class Ear {
 };
 
 TEST(GlooHeartLoopTest, APeerThatWasBusyHearsEveryNoteInOrder) {
-  const std::vector<GlooMesh> meshes = ConnectMeshes(2);
+  const std::vector<GlooMesh> meshes = ConnectMeshes(MakeDevices(2));
   Ear teller(meshes[0], 1);
   Ear busy(meshes[1], 0);
 
@@ -106,6 +128,67 @@ TEST(GlooHeartLoopTest, APeerThatWasBusyHearsEveryNoteInOrder) {
   EXPECT_THAT(busy.HeardToTheEnd(),
               ElementsAre(Pair(GlooNews::kConnected, ""),
                           Pair(GlooNews::kAborted, "disk full")));
+}
+
+// Holds up the thread that serves the connections of a device.
+class HeldDevice final : public gloo::transport::tcp::Handler {
+ public:
+  explicit HeldDevice(gloo::transport::Device& device)
+      : device_(dynamic_cast<gloo::transport::tcp::Device&>(device)),
+        event_(eventfd(/*initval=*/1, EFD_CLOEXEC)) {
+    device_.registerDescriptor(event_, EPOLLIN, this);
+    holds_.get_future().wait();
+  }
+  ~HeldDevice() override {
+    device_.unregisterDescriptor(event_, this);
+    close(event_);
+  }
+
+  void Release() { released_.set_value(); }
+
+ private:
+  void handleEvents(int) override {
+    holds_.set_value();
+    released_.get_future().wait();
+    eventfd_t value;
+    eventfd_read(event_, &value);
+  }
+
+  gloo::transport::tcp::Device& device_;
+  const int event_;
+  std::promise<void> holds_;
+  std::promise<void> released_;
+};
+
+TEST(GlooHeartLoopTest, WhatIsToldIntoAConnectionThatHasJustEndedIsGivenUp) {
+  const Devices devices = MakeDevices(2);
+  std::vector<GlooMesh> meshes = ConnectMeshes(devices);
+  Ear teller(meshes[0], 1);
+  teller.heart().Start();
+  {
+    // A peer that asks for a first note, greets, and goes.
+    std::array<char, 2000> first_note;
+    const auto asked = Control(meshes[1]).createUnboundBuffer(
+        first_note.data(), first_note.size());
+    asked->recv(0, NoteTag(0), 0, first_note.size());
+    Ear gone(meshes[1], 0);
+    gone.heart().Tell(GlooNews::kConnected, "");
+    teller.AwaitGreeting();
+  }
+  HeldDevice held(*devices[0]);
+  meshes[1] = {};
+
+  teller.heart().Tell(GlooNews::kLeaving, "");
+  const auto flushed = std::async(std::launch::async, [&teller] {
+    teller.heart().Flush(absl::Minutes(1));
+  });
+  held.Release();
+
+  EXPECT_EQ(flushed.wait_for(std::chrono::seconds(20)),
+            std::future_status::ready);
+  EXPECT_THAT(
+      teller.HeardToTheEnd(),
+      ElementsAre(Pair(GlooNews::kConnected, ""), Pair(GlooNews::kDead, "")));
 }
 
 // Ready when the connection from `mesh` to `peer` that carries data breaks.
@@ -123,7 +206,7 @@ std::future<void> DataConnectionBreaks(const GlooMesh& mesh, int32_t peer) {
 }
 
 TEST(GlooGroupTest, LeavingIsNotDisturbedByOthersThatLeave) {
-  std::vector<GlooMesh> meshes = ConnectMeshes(3);
+  std::vector<GlooMesh> meshes = ConnectMeshes(MakeDevices(3));
   auto leaver = std::make_unique<GlooGroup>(OptionsOf(0, 3), meshes[0]);
   auto gone = std::make_unique<Ear>(meshes[1], 0);
   Ear stays(meshes[2], 0);

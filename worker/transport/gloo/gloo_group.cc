@@ -27,7 +27,7 @@ GlooGroup::GlooGroup(const GroupOptions& options, GlooMesh mesh)
       mesh_(std::move(mesh)),
       hearts_(static_cast<size_t>(options.world_size)),
       greeted_(static_cast<size_t>(options.world_size)),
-      dead_(static_cast<size_t>(options.world_size)),
+      gone_(static_cast<size_t>(options.world_size)),
       left_(static_cast<size_t>(options.world_size)) {
   for (int32_t peer = 0; peer < options_.world_size; ++peer) {
     if (peer == options_.rank.value()) continue;
@@ -88,11 +88,11 @@ absl::Status GlooGroup::Greet(absl::Duration timeout) {
       for (int32_t peer = 0; peer < options_.world_size; ++peer) {
         if (greeted_[static_cast<size_t>(peer)]) continue;
         missing.push_back(peer);
-        in_vain = in_vain || dead_[static_cast<size_t>(peer)];
+        in_vain = in_vain || gone_[static_cast<size_t>(peer)];
       }
       if (missing.empty()) return absl::OkStatus();
       // A quick rank may abort while greetings of slow ones are on their way;
-      // only those of the dead will not come.
+      // only those of the gone will not come.
       const absl::Duration left = deadline - clock_.Now();
       if (in_vain || left <= absl::ZeroDuration()) break;
       changed_.WaitFor(&mutex_, left);
@@ -119,15 +119,29 @@ void GlooGroup::OnNews(WorkerRank peer, GlooNews news, absl::string_view text) {
     case GlooNews::kAborted:
       Abort(text);
       return;
-    case GlooNews::kDead: {
-      // First, so that whoever learns of the death finds the reason.
-      Abort(absl::StrCat("worker ", peer.value(),
-                         " is gone: its connection broke"));
-      MutexLock lock(&mutex_);
-      dead_[peer.index()] = true;
-      changed_.NotifyAll();
+    case GlooNews::kGone:
+      OnGone(peer);
       return;
-    }
+  }
+}
+
+void GlooGroup::OnGone(WorkerRank peer) {
+  bool left = false;
+  {
+    MutexLock lock(&mutex_);
+    left = left_[peer.index()];
+  }
+  // First, so that whoever learns that it is gone finds the reason.
+  if (!left) {
+    Abort(absl::StrCat("worker ", peer.value(),
+                       " is gone: its connection broke"));
+  }
+  MutexLock lock(&mutex_);
+  gone_[peer.index()] = true;
+  changed_.NotifyAll();
+  // Gloo does not end a write into a connection that has just ended.
+  for (const auto& [buffer, from] : buffers_) {
+    if (from == peer) buffer->abortWaitSend();
   }
 }
 
@@ -155,7 +169,7 @@ void GlooGroup::Abort(absl::string_view reason) {
   CloseDataConnections();
   MutexLock lock(&mutex_);
   state_ = State::kClosed;
-  for (gloo::transport::UnboundBuffer* buffer : buffers_) {
+  for (const auto& [buffer, peer] : buffers_) {
     buffer->abortWaitRecv();
     buffer->abortWaitSend();
   }
@@ -190,9 +204,10 @@ absl::Status GlooGroup::Fail(WorkerRank peer, absl::string_view error) {
   return status();
 }
 
-void GlooGroup::Register(gloo::transport::UnboundBuffer* buffer) {
+void GlooGroup::Register(gloo::transport::UnboundBuffer* buffer,
+                         WorkerRank peer) {
   MutexLock lock(&mutex_);
-  buffers_.insert(buffer);
+  buffers_.emplace(buffer, peer);
 }
 
 void GlooGroup::Unregister(gloo::transport::UnboundBuffer* buffer) {
@@ -205,7 +220,7 @@ GlooBuffer::GlooBuffer(GlooGroup& group, GlooPurpose purpose, WorkerRank peer,
     : group_(group),
       peer_(peer),
       buffer_(group.context(purpose).createUnboundBuffer(memory, bytes)) {
-  group_.Register(buffer_.get());
+  group_.Register(buffer_.get(), peer_);
 }
 
 GlooBuffer::~GlooBuffer() { group_.Unregister(buffer_.get()); }
@@ -246,8 +261,12 @@ absl::Status GlooBuffer::Wait(
   const absl::Time started = clock.Now();
   const absl::Duration timeout = group_.options().operation_timeout;
   try {
-    return wait(absl::ToChronoMilliseconds(timeout)) ? absl::OkStatus()
-                                                     : group_.status();
+    if (wait(absl::ToChronoMilliseconds(timeout))) return absl::OkStatus();
+    BMOE_RETURN_IF_ERROR(group_.status());
+    // Woken because the peer left. That may have been after it had read this,
+    // or before: then Gloo throws.
+    if (wait(std::chrono::milliseconds(0))) return absl::OkStatus();
+    return group_.status();
   } catch (const std::exception& error) {
     if (clock.Now() - started < timeout) {
       return group_.Fail(peer_, error.what());

@@ -5,8 +5,8 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <memory>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -75,9 +75,11 @@ class GlooGroup {
 
   void OnNews(WorkerRank peer, GlooNews news, absl::string_view text)
       ABSL_LOCKS_EXCLUDED(mutex_);
+  // The connection to `peer` has ended.
+  void OnGone(WorkerRank peer) ABSL_LOCKS_EXCLUDED(mutex_);
   void CloseDataConnections();
 
-  void Register(gloo::transport::UnboundBuffer* buffer)
+  void Register(gloo::transport::UnboundBuffer* buffer, WorkerRank peer)
       ABSL_LOCKS_EXCLUDED(mutex_);
   void Unregister(gloo::transport::UnboundBuffer* buffer)
       ABSL_LOCKS_EXCLUDED(mutex_);
@@ -94,10 +96,11 @@ class GlooGroup {
   State state_ ABSL_GUARDED_BY(mutex_) = State::kReady;
   std::string reason_ ABSL_GUARDED_BY(mutex_);
   std::vector<bool> greeted_ ABSL_GUARDED_BY(mutex_);
-  std::vector<bool> dead_ ABSL_GUARDED_BY(mutex_);
+  std::vector<bool> gone_ ABSL_GUARDED_BY(mutex_);
   std::vector<bool> left_ ABSL_GUARDED_BY(mutex_);
-  // Threads may be waiting on these.
-  std::set<gloo::transport::UnboundBuffer*> buffers_ ABSL_GUARDED_BY(mutex_);
+  // Threads may be waiting on these, for these peers.
+  std::map<gloo::transport::UnboundBuffer*, WorkerRank> buffers_
+      ABSL_GUARDED_BY(mutex_);
 };
 
 // Memory that Gloo sends from or receives into; one operation at a time.

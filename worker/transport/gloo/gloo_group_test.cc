@@ -29,10 +29,13 @@ namespace balancemoe::worker {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using ::testing::Pair;
 
 GroupOptions OptionsOf(int32_t rank, int32_t world_size) {
-  return {.rank = WorkerRank(rank), .world_size = world_size};
+  return {.rank = WorkerRank(rank),
+          .world_size = world_size,
+          .operation_timeout = absl::Seconds(30)};
 }
 
 using Devices = std::vector<std::shared_ptr<gloo::transport::Device>>;
@@ -71,8 +74,8 @@ gloo::transport::Context& Control(const GlooMesh& mesh) {
   return *mesh[static_cast<size_t>(GlooPurpose::kControl)];
 }
 
-// One end of a control connection that does nothing of its own accord, and all
-// that it hears.
+// One end of a control connection that does nothing of its own accord, and what
+// it hears, to the first word after the greeting.
 class Ear {
  public:
   Ear(const GlooMesh& mesh, int32_t peer)
@@ -86,8 +89,8 @@ class Ear {
   void Hold() { held_ = true; }
   void Release() { released_.set_value(); }
   void AwaitGreeting() { greeted_.get_future().wait(); }
-  // Waits for the last word.
-  std::vector<std::pair<GlooNews, std::string>> HeardToTheEnd() {
+  // Waits for that word.
+  std::vector<std::pair<GlooNews, std::string>> Heard() {
     ended_.get_future().wait();
     MutexLock lock(&mutex_);
     return heard_;
@@ -97,6 +100,9 @@ class Ear {
   void OnNews(GlooNews news, absl::string_view text) {
     {
       MutexLock lock(&mutex_);
+      if (!heard_.empty() && heard_.back().first != GlooNews::kConnected) {
+        return;
+      }
       heard_.emplace_back(news, text);
     }
     if (news != GlooNews::kConnected) {
@@ -125,9 +131,8 @@ TEST(GlooHeartLoopTest, APeerThatWasBusyHearsEveryNoteInOrder) {
   teller.heart().Tell(GlooNews::kAborted, "disk full");
   busy.heart().Start();
 
-  EXPECT_THAT(busy.HeardToTheEnd(),
-              ElementsAre(Pair(GlooNews::kConnected, ""),
-                          Pair(GlooNews::kAborted, "disk full")));
+  EXPECT_THAT(busy.Heard(), ElementsAre(Pair(GlooNews::kConnected, ""),
+                                        Pair(GlooNews::kAborted, "disk full")));
 }
 
 // Holds up the thread that serves the connections of a device.
@@ -186,9 +191,73 @@ TEST(GlooHeartLoopTest, WhatIsToldIntoAConnectionThatHasJustEndedIsGivenUp) {
 
   EXPECT_EQ(flushed.wait_for(std::chrono::seconds(20)),
             std::future_status::ready);
-  EXPECT_THAT(
-      teller.HeardToTheEnd(),
-      ElementsAre(Pair(GlooNews::kConnected, ""), Pair(GlooNews::kDead, "")));
+  EXPECT_THAT(teller.Heard(), ElementsAre(Pair(GlooNews::kConnected, ""),
+                                          Pair(GlooNews::kGone, "")));
+}
+
+// Two workers, of which one asks for two messages, takes the first and leaves.
+class GlooLeavingTest : public ::testing::Test {
+ protected:
+  GlooLeavingTest()
+      : devices_(MakeDevices(2)),
+        meshes_(ConnectMeshes(devices_)),
+        group_(OptionsOf(0, 2), meshes_[0]),
+        first_(group_, GlooPurpose::kTransfers, WorkerRank(1), &sent_, 1),
+        second_(group_, GlooPurpose::kTransfers, WorkerRank(1), &sent_, 1) {
+    char received = 0;
+    const auto asked = meshes_[1][static_cast<size_t>(GlooPurpose::kTransfers)]
+                           ->createUnboundBuffer(&received, 1);
+    asked->recv(0, /*slot=*/2, 0, 1);
+    asked->recv(0, /*slot=*/1, 0, 1);
+    Ear leaver(meshes_[1], 0);
+    leaver.heart().Start();
+    leaver.heart().Tell(GlooNews::kConnected, "");
+    EXPECT_THAT(group_.Greet(absl::Seconds(20)), IsOk());
+    first_.Send(/*tag=*/1, 1);
+    EXPECT_TRUE(asked->waitRecv(std::chrono::seconds(20)));
+    leaver.heart().Tell(GlooNews::kLeaving, "");
+    leaver.heart().Flush(absl::Seconds(20));
+  }
+
+  void EndConnections() { meshes_[1] = {}; }
+
+  char sent_ = 0;
+  const Devices devices_;
+  std::vector<GlooMesh> meshes_;
+  GlooGroup group_;
+  GlooBuffer first_;
+  GlooBuffer second_;
+};
+
+TEST_F(GlooLeavingTest, ASendToOneThatHasJustLeftSaysSo) {
+  HeldDevice held(*devices_[0]);
+  EndConnections();
+
+  second_.Send(/*tag=*/2, 1);
+  auto status =
+      std::async(std::launch::async, [this] { return second_.WaitSent(); });
+  held.Release();
+
+  ASSERT_EQ(status.wait_for(std::chrono::seconds(20)),
+            std::future_status::ready);
+  EXPECT_THAT(status.get(), IsStatus(absl::StatusCode::kUnavailable,
+                                     HasSubstr("worker 1 has left the group")));
+}
+
+TEST_F(GlooLeavingTest, WhatItTookBeforeIsSent) {
+  EndConnections();
+  // Once this has failed, the group is about to learn of the end too.
+  char nothing = 0;
+  const auto asked =
+      group_.context(GlooPurpose::kControl).createUnboundBuffer(&nothing, 1);
+  const auto receive = [&] {
+    asked->recv(1, /*slot=*/1, 0, 1);
+    asked->waitRecv(std::chrono::seconds(20));
+  };
+  EXPECT_THROW(receive(), std::exception);
+
+  EXPECT_THAT(first_.WaitSent(), IsOk());
+  EXPECT_THAT(group_.status(), IsOk());
 }
 
 // Ready when the connection from `mesh` to `peer` that carries data breaks.
@@ -222,8 +291,8 @@ TEST(GlooGroupTest, LeavingIsNotDisturbedByOthersThatLeave) {
   meshes[0] = {};
   std::thread leaving([&] { leaver = nullptr; });
   // Another hears of it and goes, without a word to one that reads no more.
-  EXPECT_THAT(gone->HeardToTheEnd(), ElementsAre(Pair(GlooNews::kConnected, ""),
-                                                 Pair(GlooNews::kLeaving, "")));
+  EXPECT_THAT(gone->Heard(), ElementsAre(Pair(GlooNews::kConnected, ""),
+                                         Pair(GlooNews::kLeaving, "")));
   gone = nullptr;
   meshes[1] = {};
 
@@ -231,8 +300,8 @@ TEST(GlooGroupTest, LeavingIsNotDisturbedByOthersThatLeave) {
   EXPECT_EQ(broken.wait_for(std::chrono::milliseconds(200)),
             std::future_status::timeout);
   stays.Release();
-  EXPECT_THAT(stays.HeardToTheEnd(), ElementsAre(Pair(GlooNews::kConnected, ""),
-                                                 Pair(GlooNews::kLeaving, "")));
+  EXPECT_THAT(stays.Heard(), ElementsAre(Pair(GlooNews::kConnected, ""),
+                                         Pair(GlooNews::kLeaving, "")));
   leaving.join();
 }
 

@@ -97,18 +97,15 @@ void GlooHeartLoop::GiveUpTelling() {
 }
 
 void GlooHeartLoop::Run() {
-  GlooNews news = GlooNews::kConnected;
   while (Listen()) {
     if (ended_) return;
-    news = heard_.news;
     const size_t bytes =
         std::min<size_t>(heard_.text_bytes, heard_.text.size());
-    listener_(peer_, news, absl::string_view(heard_.text.data(), bytes));
+    listener_(peer_, heard_.news, absl::string_view(heard_.text.data(), bytes));
   }
   if (ended_) return;
   GiveUpTelling();
-  // The connection of one that has left or aborted is bound to end.
-  if (news == GlooNews::kConnected) listener_(peer_, GlooNews::kDead, "");
+  listener_(peer_, GlooNews::kGone, "");
 }
 
 }  // namespace balancemoe::worker

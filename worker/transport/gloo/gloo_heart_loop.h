@@ -26,7 +26,7 @@ enum class GlooNews : uint32_t {
   kConnected,  // with all ranks
   kAborted,    // with the reason
   kLeaving,    // has no more need of the group
-  kDead,       // never sent: its connection broke
+  kGone,       // never sent: its connection has ended
 };
 
 // Listens to one peer on the control connection. A receive is always pending
@@ -34,7 +34,8 @@ enum class GlooNews : uint32_t {
 // half done would wait for its time-out. Thread-safe.
 class GlooHeartLoop {
  public:
-  // Called on the loop's thread; kConnected and then one other at most.
+  // Called on the loop's thread. kGone is the last; a peer that is well says
+  // that it aborted or leaves before.
   using Listener = std::function<void(WorkerRank peer, GlooNews news,
                                       absl::string_view text)>;
 
